@@ -1,0 +1,54 @@
+/** A trigger with everything it needs to run again. */
+import type { LogLine, ProcessExit } from './app.ts';
+import type { Instant } from './time.ts';
+import type { Connection } from './wire.ts';
+
+export type RecordingKind =
+  /** An instance's start, until it was healthy. */
+  | 'boot'
+  /** A failing trigger with its window. */
+  | 'failure'
+  /** A successful exchange with its outgoing calls, kept as part of the regression corpus. */
+  | 'sample';
+
+/** How much of what was sent is held. Anything below total is said, with the reasons. */
+export interface Completeness {
+  seenBytes: number;
+  totalBytes: number;
+  reasons: string[];
+}
+
+/** Which outgoing calls belong to the trigger. */
+export type Causality =
+  /** It was the only request in flight. */
+  | 'exact'
+  /** Others were in flight: the calls are a superset. */
+  | 'candidates';
+
+export interface Recording {
+  id: string;
+  kind: RecordingKind;
+  app: string;
+  releaseNumber: number;
+  instanceId: string;
+  from: Instant;
+  to: Instant;
+  /** Connections with the chunks that fall into the recording. */
+  connections: Connection[];
+  /** Id of the inbound exchange that this is about; null for a boot. */
+  triggerExchangeId: string | null;
+  /** Ids of the outbound exchanges that happened while the trigger was in flight. */
+  callExchangeIds: string[];
+  causality: Causality;
+  /** Ids of earlier inbound exchanges in the window, oldest first: what the prefix can grow to. */
+  prefixExchangeIds: string[];
+  /** What the instance wrote meanwhile. */
+  log: LogLine[];
+  exit: ProcessExit | null;
+  /** Method and route template of the trigger, `GET /orders/:id`; null for a boot. */
+  route: string | null;
+  completeness: Completeness;
+}
+
+/** What lists show: a recording without its bytes. */
+export type RecordingSummary = Omit<Recording, 'connections' | 'log'> & { storedBytes: number };
