@@ -34,6 +34,8 @@ export interface Served {
   serverName: string | null;
   /** Identity of the question: equal keys are equal questions. Never shown to a model raw. */
   key: string;
+  /** Equal for questions of one form that differ in values only (see protocols/protocol.ts). */
+  formKey: string;
   title: string;
   effect: Exchange['effect'];
   grade: Grade;
@@ -91,6 +93,8 @@ export interface Observed {
   log: LogLine[];
   exit: ProcessExit | null;
   raised: Raised[];
+  /** Whether exceptions were watched at all; else `raised` says nothing. */
+  watched: boolean;
   bootMs: number;
   tookMs: number;
 }
@@ -110,7 +114,14 @@ export type Outcome =
 
 /** The failure came back, or why not. */
 export type Reproduction =
-  | { kind: 'reproduced'; issueId: number; recordingId: string; runs: ReproductionRun[] }
+  | {
+      kind: 'reproduced';
+      issueId: number;
+      recordingId: string;
+      /** Earlier inbound exchanges that have to be sent first, oldest first; mostly none. */
+      prefix: string[];
+      runs: ReproductionRun[];
+    }
   | {
       kind: 'not-reproduced';
       issueId: number;
