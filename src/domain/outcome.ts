@@ -95,6 +95,8 @@ export interface Observed {
   raised: Raised[];
   /** Whether exceptions were watched at all; else `raised` says nothing. */
   watched: boolean;
+  /** What was not as in production, in words: `the clock could not be set`. Empty is best. */
+  caveats?: string[];
   bootMs: number;
   tookMs: number;
 }

@@ -54,6 +54,8 @@ export interface Connection {
   server: Endpoint;
   openedAt: Instant;
   closedAt: Instant | null;
+  /** Set when connecting failed, to the error number that the app got (111: refused). */
+  connectErrno?: number;
   /** Names a protocol of `protocols/` once it is known, else null. */
   protocol: string | null;
   /** In order of time; within one side also in order of position. */
