@@ -210,6 +210,12 @@ export interface EventBatch {
 /** A stretch of time in which nothing was recorded, or events that the kernel had to drop. */
 export type Loss =
   | {
+      /** Recording stopped just now; an 'interval' follows when it goes on. */
+      readonly kind: 'stopped';
+      readonly fromMs: number;
+      readonly reason: string;
+    }
+  | {
       readonly kind: 'interval';
       /** Unix ms. Every connection open at any time in between has unseen bytes. */
       readonly fromMs: number;

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause)
+ *
+ * Exists so that one socket is one connection, however many descriptors and processes share it.
+ */
+#ifndef FIXPOINT_CONNECTION_BPF_H
+#define FIXPOINT_CONNECTION_BPF_H
+
+#include "connection.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536); /* the loader sets what was asked for */
+	__type(key, __u64);         /* struct sock * */
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+/* Ended connections that found the ring full, by id; the loader empties it and tells. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct connection);
+} untold SEC(".maps");
+
+/* Set before load: unique over restarts, because it comes from the wall clock. */
+const volatile __u64 first_connection = 1;
+__u64 connections_made = 0;
+
+static __always_inline bool send_open(struct connection *c, struct sock *sk)
+{
+	struct {
+		struct fixpoint_event event;
+		struct fixpoint_open open;
+	} message = {};
+	begin_event(&message.event, FIXPOINT_OPEN, c->watch);
+	message.event.connection = c->id;
+	message.event.number = c->error;
+	message.event.flags = c->flags & CONNECTION_BEFORE_ATTACH ? FIXPOINT_BEFORE_ATTACH : 0;
+	message.open.transport = c->transport;
+	message.open.role = c->role;
+	read_local_address(sk, &message.open.local);
+	read_peer_address(sk, &message.open.peer);
+	if (!output_small(&message, sizeof(message)))
+		return false;
+	c->flags |= CONNECTION_TOLD;
+	return true;
+}
+
+/* TCP's own count against ours: what passed without a system call that we saw. */
+static __always_inline void compare_with_kernel(struct connection *c, struct sock *sk)
+{
+	struct tcp_sock *tcp = AS(struct tcp_sock, sk);
+	__u32 sent = tcp->write_seq - c->base[FIXPOINT_SENT];
+	__u32 received = tcp->copied_seq - c->base[FIXPOINT_RECEIVED];
+	__u32 unseen = sent - (__u32)c->position[FIXPOINT_SENT];
+	/* A FIN takes one number, in either direction. Negative: not comparable any more. */
+	if (c->flags & CONNECTION_BASE_SENT && unseen > 1 && unseen < 1u << 31)
+		c->unseen[FIXPOINT_SENT] = unseen;
+	unseen = received - (__u32)c->position[FIXPOINT_RECEIVED];
+	if (c->flags & CONNECTION_BASE_RECEIVED && unseen > 1 && unseen < 1u << 31)
+		c->unseen[FIXPOINT_RECEIVED] = unseen;
+}
+
+/* Ends a connection. sk is NULL if the socket is gone already. */
+static __noinline long send_close(struct connection *c, struct sock *sk, __u16 error)
+{
+	__u64 key;
+	struct {
+		struct fixpoint_event event;
+		struct fixpoint_close close;
+	} message = {};
+	if (!c)
+		return 0;
+	key = c->key;
+	if (sk && c->transport == FIXPOINT_TCP)
+		compare_with_kernel(c, sk);
+	begin_event(&message.event, FIXPOINT_CLOSE, c->watch);
+	message.event.connection = c->id;
+	message.event.number = error;
+	message.close.sent_bytes = c->position[FIXPOINT_SENT];
+	message.close.received_bytes = c->position[FIXPOINT_RECEIVED];
+	message.close.sent_unseen_bytes = c->unseen[FIXPOINT_SENT];
+	message.close.received_unseen_bytes = c->unseen[FIXPOINT_RECEIVED];
+	if ((c->flags & CONNECTION_TOLD || c->position[0] || c->position[1]) &&
+	    !output_small(&message, sizeof(message))) {
+		c->error = error;
+		bpf_map_update_elem(&untold, &c->id, c, BPF_ANY);
+	}
+	bpf_map_delete_elem(&connections, &key);
+	return 0;
+}
+
+static __always_inline struct connection *known_connection(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	return bpf_map_lookup_elem(&connections, &key);
+}
+
+static __noinline struct connection *new_connection(__u32 watch, struct sock *sk, __u64 inode,
+						    __u8 role, __u8 flags)
+{
+	struct connection fresh = {};
+	__u64 key = (__u64)sk;
+	struct tcp_sock *tcp = AS(struct tcp_sock, sk);
+	fresh.key = key;
+	fresh.id = first_connection + __sync_fetch_and_add(&connections_made, 1);
+	fresh.inode = inode;
+	fresh.watch = watch;
+	fresh.role = role;
+	fresh.flags = flags;
+	fresh.transport = sk->sk_protocol == IPPROTO_TCP ? FIXPOINT_TCP : FIXPOINT_UDP;
+	if (fresh.transport == FIXPOINT_TCP) {
+		fresh.base[FIXPOINT_SENT] = tcp->write_seq;
+		fresh.base[FIXPOINT_RECEIVED] = tcp->copied_seq;
+		fresh.flags |= CONNECTION_BASE_SENT;
+		if (sk->__sk_common.skc_state != TCP_SYN_SENT)
+			fresh.flags |= CONNECTION_BASE_RECEIVED;
+	}
+	if (bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY)) {
+		count_drop(FIXPOINT_DROP_TABLE_FULL, 0);
+		return NULL;
+	}
+	return bpf_map_lookup_elem(&connections, &key);
+}
+
+/* The connection of a socket, if it is known and still the same socket (memory is used again). */
+static __always_inline struct connection *current_connection(struct sock *sk, __u64 inode)
+{
+	struct connection *c = known_connection(sk);
+	if (c && c->inode != inode) {
+		send_close(c, NULL, 0);
+		return NULL;
+	}
+	return c;
+}
+
+#endif

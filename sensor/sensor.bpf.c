@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause)
+/*
+ * Exists to see every byte that passes a watched app's TCP and UDP sockets, and to miss none
+ * silently.
+ *
+ * Two programs do the work: one when a system call returns (its arguments are still in the saved
+ * registers), one when it begins, only for those calls that end a descriptor. Both leave within a
+ * few nanoseconds for calls that move no bytes and for tasks of other network namespaces. Which
+ * hooks were compared, with figures: docs/decisions/0002-sensor-hooks.md.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_endian.h>
+#include "event.h"
+#include "kernel.bpf.h"
+#include "output.bpf.h"
+#include "connection.bpf.h"
+#include "transfer.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);   /* inode number of a network namespace */
+	__type(value, __u32); /* the server's id for it */
+} watches SEC(".maps");
+
+struct subject { /* on whose behalf: a watched task */
+	struct task_struct *task;
+	__u32 watch;
+};
+
+static __always_inline bool is_watched(struct subject *s)
+{
+	__u32 netns, *watch;
+	s->task = bpf_get_current_task_btf();
+	netns = netns_of(s->task);
+	watch = bpf_map_lookup_elem(&watches, &netns);
+	if (!watch)
+		return false;
+	s->watch = *watch;
+	return true;
+}
+
+/* One transfer of `length` bytes on a descriptor. */
+struct move {
+	__u64 buffer;    /* or the struct iovec array if iov_count is not 0 */
+	__u64 iov_count;
+	__u64 length;
+	__u64 name;      /* the app's sockaddr of this datagram, 0 if it gave none */
+	__u32 watch;
+	__u32 fd;
+	__u32 flags;     /* MSG_* that the app gave */
+	__u32 tail_bytes;
+	__u8 tail_missing;
+	__u8 direction;
+	__u8 padding[6];
+};
+
+static __always_inline struct connection *connection_of(struct sock *sk, __u64 inode,
+							struct move *m)
+{
+	struct connection *c = current_connection(sk, inode);
+	__u8 role = FIXPOINT_ROLE_UNKNOWN;
+	__u8 flags = CONNECTION_BEFORE_ATTACH;
+	if (c)
+		return c;
+	if (m->direction == FIXPOINT_SENT && m->flags & MSG_FASTOPEN) {
+		role = FIXPOINT_OUTBOUND;
+		flags = 0;
+	}
+	c = new_connection(m->watch, sk, inode, role, flags);
+	if (c)
+		c->base[m->direction & 1] -= (__u32)m->length + m->tail_bytes;
+	return c;
+}
+
+/* Not static: the verifier then looks at it once, not for every way to get here. */
+__noinline int record_move(struct move *m)
+{
+	struct scratch *scratch = scratch_here();
+	struct connection *c;
+	struct transfer *t;
+	struct file *file;
+	struct sock *sk;
+	__u64 length;
+	if (!m || !scratch)
+		return 0;
+	file = file_of(bpf_get_current_task_btf(), m->fd);
+	if (!file || !(sk = socket_of(file)))
+		return 0;
+	c = connection_of(sk, file->f_inode->i_ino, m);
+	if (!c)
+		return 0;
+	length = m->length + m->tail_bytes;
+	if (!length && c->transport == FIXPOINT_TCP)
+		return 0;
+	if (!(c->flags & CONNECTION_TOLD))
+		send_open(c, sk);
+	t = &scratch->transfer;
+	__builtin_memset(t, 0, sizeof(*t));
+	t->position = __sync_fetch_and_add(&c->position[m->direction & 1], length);
+	t->left = m->length;
+	t->tail_bytes = m->tail_bytes;
+	t->tail_missing = m->tail_missing;
+	t->first = 1;
+	t->head = sizeof(scratch->event);
+	begin_event(&scratch->event, FIXPOINT_DATA, c->watch);
+	scratch->event.direction = m->direction;
+	scratch->event.connection = c->id;
+	if (c->transport == FIXPOINT_UDP) {
+		t->head += sizeof(scratch->peer);
+		__builtin_memset(&scratch->peer, 0, sizeof(scratch->peer));
+		read_user_address(m->name, &scratch->peer);
+		if (!scratch->peer.family)
+			read_peer_address(sk, &scratch->peer);
+	}
+	if (m->iov_count)
+		from_iovec(t, m->buffer, m->iov_count);
+	else
+		from_buffer(t, m->buffer, m->length);
+	run_transfer(t);
+	return 0;
+}
+
+static __always_inline void move_buffer(struct subject *s, struct pt_regs *regs, __u8 direction,
+					__u64 length, __u32 flags, __u64 name)
+{
+	struct move m = { .watch = s->watch };
+	m.fd = ARGUMENT1(regs);
+	m.buffer = ARGUMENT2(regs);
+	m.direction = direction;
+	m.flags = flags;
+	m.name = name;
+	m.length = length;
+	if (direction == FIXPOINT_RECEIVED && flags & MSG_TRUNC) {
+		/* UDP: the true length, beyond the buffer. TCP: nothing was copied at all. */
+		__u64 size = ARGUMENT3(regs);
+		if (length > size || !m.buffer) {
+			m.length = m.buffer ? size : 0;
+			m.tail_bytes = length - m.length;
+			m.tail_missing = m.buffer ? FIXPOINT_TRUNCATED : FIXPOINT_UNREAD;
+		}
+	}
+	record_move(&m);
+}
+
+static __always_inline void move_iovec(struct subject *s, struct pt_regs *regs, __u8 direction,
+				       __u64 length)
+{
+	struct move m = { .watch = s->watch };
+	m.fd = ARGUMENT1(regs);
+	m.buffer = ARGUMENT2(regs);
+	m.iov_count = ARGUMENT3(regs);
+	m.direction = direction;
+	m.length = length;
+	record_move(&m);
+}
+
+static __always_inline void move_one_message(struct subject *s, struct user_message *message,
+					     __u32 fd, __u8 direction, __u64 length, __u32 flags)
+{
+	struct move m = { .watch = s->watch };
+	m.fd = fd;
+	m.direction = direction;
+	m.flags = flags;
+	m.length = length;
+	m.name = message->name;
+	m.buffer = message->iov;
+	m.iov_count = message->iov_count;
+	if (direction == FIXPOINT_RECEIVED && message->flags & MSG_TRUNC)
+		m.tail_missing = FIXPOINT_TRUNCATED;
+	record_move(&m);
+}
+
+static __always_inline void move_message(struct subject *s, struct pt_regs *regs, __u8 direction,
+					 __u64 length, __u32 flags)
+{
+	struct user_message message = {};
+	if (bpf_probe_read_user(&message, sizeof(message), (void *)ARGUMENT2(regs)))
+		count_drop(FIXPOINT_DROP_UNREADABLE, length);
+	move_one_message(s, &message, ARGUMENT1(regs), direction, length, flags);
+}
+
+struct messages {
+	struct subject subject;
+	__u64 next;
+	__u32 fd;
+	__u32 count;
+	__u32 flags;
+	__u8 direction;
+};
+
+static long message_step(__u32 step, struct messages *all)
+{
+	struct user_mmessage one = {};
+	struct subject subject = { .watch = all->subject.watch };
+	if (step >= all->count)
+		return 1;
+	if (bpf_probe_read_user(&one, sizeof(one), (void *)all->next))
+		return 1;
+	all->next += sizeof(one);
+	move_one_message(&subject, &one.message, all->fd, all->direction, one.length_bytes,
+			 all->flags);
+	return 0;
+}
+
+static __always_inline void move_messages(struct subject *s, struct pt_regs *regs,
+					  __u8 direction, __u64 count, __u32 flags)
+{
+	struct messages all = {};
+	all.subject.watch = s->watch;
+	all.next = ARGUMENT2(regs);
+	all.fd = ARGUMENT1(regs);
+	all.count = count;
+	all.flags = flags;
+	all.direction = direction;
+	bpf_loop(MESSAGES_MAX, message_step, &all, 0);
+}
+
+/* Bytes that went between a file or pipe and a socket without passing the app's memory. */
+static __always_inline void move_file(struct subject *s, __u32 fd, __u8 direction, __u64 length)
+{
+	struct move m = { .watch = s->watch };
+	m.fd = fd;
+	m.direction = direction;
+	m.tail_bytes = length;
+	m.tail_missing = FIXPOINT_FILE;
+	record_move(&m);
+}
+
+static __always_inline void on_new_socket(struct subject *s, __u32 fd, __u8 role, __u16 error)
+{
+	struct file *file = file_of(s->task, fd);
+	struct connection *c;
+	struct sock *sk;
+	__u64 inode;
+	if (!file || !(sk = socket_of(file)))
+		return;
+	inode = file->f_inode->i_ino;
+	c = current_connection(sk, inode);
+	/* A TCP socket may connect again after it failed, a UDP socket at any time. */
+	if (c && role == FIXPOINT_OUTBOUND && c->flags & CONNECTION_TOLD && !error)
+		return;
+	if (!c)
+		c = new_connection(s->watch, sk, inode, role, 0);
+	if (!c || (role == FIXPOINT_ROLE_UNKNOWN))
+		return;
+	c->role = role;
+	c->error = error;
+	send_open(c, sk);
+	if (error && c->transport == FIXPOINT_TCP)
+		send_close(c, sk, error);
+}
+
+static __always_inline void on_shutdown(struct subject *s, __u32 fd, __u32 how)
+{
+	struct fixpoint_event event = {};
+	struct file *file = file_of(s->task, fd);
+	struct connection *c;
+	struct sock *sk;
+	if (how > 2 || !file || !(sk = socket_of(file)))
+		return;
+	c = current_connection(sk, file->f_inode->i_ino);
+	if (!c)
+		return;
+	if (how == 2)
+		c->flags |= CONNECTION_SHUT;
+	begin_event(&event, FIXPOINT_SHUTDOWN, c->watch);
+	event.connection = c->id;
+	event.direction = how == 2 ? FIXPOINT_BOTH : how == 1 ? FIXPOINT_SENT : FIXPOINT_RECEIVED;
+	output_small(&event, sizeof(event));
+}
+
+struct named_event {
+	struct fixpoint_event event;
+	struct fixpoint_name body;
+};
+
+static __always_inline void on_setsockopt(struct subject *s, struct pt_regs *regs)
+{
+	struct named_event message = {};
+	struct file *file;
+	struct connection *c;
+	struct sock *sk;
+	if (ARGUMENT2(regs) != SOL_TCP || ARGUMENT3(regs) != TCP_ULP)
+		return;
+	file = file_of(s->task, ARGUMENT1(regs));
+	if (!file || !(sk = socket_of(file)))
+		return;
+	c = current_connection(sk, file->f_inode->i_ino);
+	if (!c)
+		return;
+	begin_event(&message.event, FIXPOINT_UPGRADE, c->watch);
+	message.event.connection = c->id;
+	bpf_probe_read_user_str(message.body.name, sizeof(message.body.name),
+				(void *)ARGUMENT4(regs));
+	output_small(&message, sizeof(message));
+}
+
+static __always_inline void send_opaque(struct subject *s, __u16 reason)
+{
+	struct fixpoint_event event = {};
+	begin_event(&event, FIXPOINT_OPAQUE, s->watch);
+	event.number = reason;
+	output_small(&event, sizeof(event));
+}
+
+static __noinline long on_socket_call(struct subject *s, struct pt_regs *regs, long number,
+				      long result)
+{
+	switch (number) {
+	case SYS_connect:
+		if (result == 0 || result == -EINPROGRESS)
+			on_new_socket(s, ARGUMENT1(regs), FIXPOINT_OUTBOUND, 0);
+		else
+			on_new_socket(s, ARGUMENT1(regs), FIXPOINT_OUTBOUND, -result);
+		return 0;
+	case SYS_accept:
+	case SYS_accept4:
+		if (result >= 0)
+			on_new_socket(s, result, FIXPOINT_INBOUND, 0);
+		return 0;
+	case SYS_socket:
+		/* So that a UDP socket first seen later is known to be older than the watch. */
+		if (result >= 0 && (ARGUMENT2(regs) & 0xf) == SOCK_DGRAM)
+			on_new_socket(s, result, FIXPOINT_ROLE_UNKNOWN, 0);
+		return 0;
+	case SYS_setsockopt:
+		if (result == 0)
+			on_setsockopt(s, regs);
+		return 0;
+	case SYS_io_uring_setup:
+		if (result >= 0)
+			send_opaque(s, FIXPOINT_IO_URING);
+		return 0;
+	}
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(call_returned, struct pt_regs *regs, long result)
+{
+	long number = CALL_NUMBER(regs);
+	struct subject s;
+	__u32 flags;
+	switch (number) {
+	case SYS_read: case SYS_write: case SYS_readv: case SYS_writev: case SYS_sendto:
+	case SYS_recvfrom: case SYS_sendmsg: case SYS_recvmsg: case SYS_recvmmsg:
+	case SYS_sendmmsg: case SYS_sendfile: case SYS_splice: case SYS_preadv2:
+	case SYS_pwritev2:
+		if (result < 0)
+			return 0;
+		break;
+	case SYS_connect: case SYS_accept: case SYS_accept4: case SYS_socket: case SYS_setsockopt:
+	case SYS_io_uring_setup:
+		break;
+	default:
+		return 0;
+	}
+	if (!is_watched(&s))
+		return 0;
+	switch (number) {
+	case SYS_read:
+		move_buffer(&s, regs, FIXPOINT_RECEIVED, result, 0, 0);
+		return 0;
+	case SYS_write:
+		move_buffer(&s, regs, FIXPOINT_SENT, result, 0, 0);
+		return 0;
+	case SYS_readv:
+	case SYS_preadv2:
+		move_iovec(&s, regs, FIXPOINT_RECEIVED, result);
+		return 0;
+	case SYS_writev:
+	case SYS_pwritev2:
+		move_iovec(&s, regs, FIXPOINT_SENT, result);
+		return 0;
+	case SYS_sendto:
+		move_buffer(&s, regs, FIXPOINT_SENT, result, ARGUMENT4(regs), ARGUMENT5(regs));
+		return 0;
+	case SYS_sendmsg:
+		move_message(&s, regs, FIXPOINT_SENT, result, ARGUMENT3(regs));
+		return 0;
+	case SYS_sendmmsg:
+		move_messages(&s, regs, FIXPOINT_SENT, result, ARGUMENT4(regs));
+		return 0;
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_recvmmsg:
+		flags = number == SYS_recvmsg ? ARGUMENT3(regs) : ARGUMENT4(regs);
+		if (flags & (MSG_PEEK | MSG_ERRQUEUE))
+			return 0;
+		if (flags & MSG_OOB) {
+			count_drop(FIXPOINT_DROP_URGENT, result);
+			return 0;
+		}
+		if (number == SYS_recvfrom)
+			move_buffer(&s, regs, FIXPOINT_RECEIVED, result, flags, ARGUMENT5(regs));
+		else if (number == SYS_recvmsg)
+			move_message(&s, regs, FIXPOINT_RECEIVED, result, flags);
+		else
+			move_messages(&s, regs, FIXPOINT_RECEIVED, result, flags);
+		return 0;
+	case SYS_sendfile:
+		move_file(&s, ARGUMENT1(regs), FIXPOINT_SENT, result);
+		return 0;
+	case SYS_splice:
+		move_file(&s, ARGUMENT1(regs), FIXPOINT_RECEIVED, result);
+		move_file(&s, ARGUMENT3(regs), FIXPOINT_SENT, result);
+		return 0;
+	}
+	on_socket_call(&s, regs, number, result);
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(call_begins, struct pt_regs *regs, long number)
+{
+	struct connection *c;
+	struct subject s;
+	struct file *file;
+	struct sock *sk;
+	__u32 fd;
+	if (number != SYS_close && number != SYS_shutdown && number != SYS_dup2 &&
+	    number != SYS_dup3)
+		return 0;
+	if (!is_watched(&s))
+		return 0;
+	fd = ARGUMENT1(regs);
+	if (number == SYS_shutdown) {
+		on_shutdown(&s, fd, ARGUMENT2(regs));
+		return 0;
+	}
+	if (number != SYS_close) { /* closes the descriptor it is given as the new one */
+		if (fd == (__u32)ARGUMENT2(regs))
+			return 0;
+		fd = ARGUMENT2(regs);
+	}
+	file = file_of(s.task, fd);
+	if (!file || !(sk = socket_of(file)) || !is_last_reference(file))
+		return 0;
+	c = current_connection(sk, file->f_inode->i_ino);
+	if (c)
+		send_close(c, sk, 0);
+	return 0;
+}
+
+/* Ends that no close() tells: exit, exec, close_range, a failed non-blocking connect. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(state_changed, struct sock *sk, int before, int after)
+{
+	struct connection *c;
+	struct tcp_sock *tcp;
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	c = known_connection(sk);
+	if (!c)
+		return 0;
+	if (after == TCP_ESTABLISHED && before == TCP_SYN_SENT) {
+		tcp = AS(struct tcp_sock, sk);
+		c->base[FIXPOINT_RECEIVED] = tcp->copied_seq;
+		c->flags |= CONNECTION_BASE_RECEIVED;
+	} else if (before == TCP_SYN_SENT && after == TCP_CLOSE) {
+		send_close(c, sk, sk->sk_err);
+	} else if ((sk->sk_shutdown & 3) == 3 && !(c->flags & CONNECTION_SHUT)) {
+		send_close(c, sk, 0);
+	}
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(socket_destroyed, struct sock *sk)
+{
+	struct connection *c = known_connection(sk);
+	if (c)
+		send_close(c, sk, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_forked, struct task_struct *parent, struct task_struct *child)
+{
+	struct named_event message = {};
+	struct subject s;
+	if (parent->tgid == child->tgid || !is_watched(&s))
+		return 0;
+	begin_event(&message.event, FIXPOINT_FORK, s.watch);
+	message.event.position = child->tgid;
+	bpf_get_current_comm(message.body.name, sizeof(message.body.name));
+	output_small(&message, sizeof(message));
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_executed, struct task_struct *task)
+{
+	struct named_event message = {};
+	struct subject s;
+	if (!is_watched(&s))
+		return 0;
+	begin_event(&message.event, FIXPOINT_EXEC, s.watch);
+	bpf_get_current_comm(message.body.name, sizeof(message.body.name));
+	output_small(&message, sizeof(message));
+	if (task->thread_info.status & TS_COMPAT)
+		send_opaque(&s, FIXPOINT_COMPAT32);
+	return 0;
+}
+
+/* UDP sockets end with their process and no other tracepoint says so. */
+static long close_step(__u32 fd, struct subject *s)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct file *file;
+	struct connection *c;
+	struct sock *sk;
+	if (fd >= task->files->fdt->max_fds)
+		return 1;
+	file = file_of(task, fd);
+	if (!file || !(sk = socket_of(file)) || !is_last_reference(file))
+		return 0;
+	c = current_connection(sk, file->f_inode->i_ino);
+	if (c)
+		send_close(c, sk, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exited, struct task_struct *task)
+{
+	struct named_event message = {};
+	struct signal_struct *signal = task->signal;
+	struct subject s;
+	int status;
+	if (signal->live.counter != 0 || !is_watched(&s))
+		return 0;
+	bpf_loop(65536, close_step, &s, 0);
+	status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : task->exit_code;
+	begin_event(&message.event, FIXPOINT_EXIT, s.watch);
+	message.event.number = status & 0xffff;
+	message.event.flags = status & 0x80 ? FIXPOINT_CORE_DUMPED : 0;
+	bpf_get_current_comm(message.body.name, sizeof(message.body.name));
+	output_small(&message, sizeof(message));
+	return 0;
+}
