@@ -5,12 +5,28 @@ import type { LogLine, ProcessExit } from '../domain/app.ts';
 /** Labels carry ownership: only objects with our labels are ever removed. */
 export type Labels = Record<string, string>;
 
+/** What the engine said no to: `status` is its HTTP status, 0 when no engine answered at all. */
+export class EngineError extends Error {
+  readonly status: number;
+
+  constructor(message: string, options: { status: number; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.name = 'EngineError';
+    this.status = options.status;
+  }
+}
+
 export interface BuildOptions {
-  /** A tar stream (a `git archive`, say). */
-  context: Readable | Uint8Array;
+  /**
+   * A tar stream (a `git archive`, say). A function can be asked a second time, which is what an
+   * engine without BuildKit needs: the builder is only known from how it takes the first try.
+   */
+  context: Readable | Uint8Array | (() => Readable);
   /** Path of the Dockerfile within the context. */
   dockerfile: string;
   labels: Labels;
+  /** Names for the image, `fixpoint/orders:4f2a`: keeps it from `docker image prune`. */
+  tags?: string[];
   /** Stage to stop at; the last when absent. */
   target?: string;
   buildArgs?: Record<string, string>;
@@ -64,6 +80,8 @@ export interface ContainerSpec {
   stdin?: boolean;
   dns?: string[];
   extraHosts?: Record<string, string>;
+  /** `always`: the engine starts it again whenever it ends, also when we are not there. */
+  restart?: 'no' | 'always';
 }
 
 export interface ContainerInfo {
@@ -81,7 +99,11 @@ export interface ContainerInfo {
   exit: ProcessExit | null;
 }
 
-/** Standard streams of a running container (made with `stdin: true`). */
+/**
+ * Standard streams of a running container (made with `stdin: true`). Read both outputs: they come
+ * over one connection, so one that is not read holds up the other. Ending `stdin` gives the
+ * process end-of-file and leaves its outputs open.
+ */
 export interface Attached {
   stdin: NodeJS.WritableStream;
   stdout: Readable;
