@@ -1,0 +1,141 @@
+/** Checks 2, 3, 4, 5 and 9: what the patched code does when the failing request comes again. */
+import type { Observed, Outcome, Raised, Served } from '../domain/outcome.ts';
+import { type Answer, fail, pass, unknown } from './answer.ts';
+import type { Build } from './build.ts';
+import { judgeCallsAfter, judgeCallsBefore } from './calls.ts';
+import { judgeOutcome } from './outcome-sane.ts';
+import { sampleOf, sampleOfObserved } from './samples.ts';
+import type { Evidence, Verification } from './verify.ts';
+
+/** Replays the trigger and the other occurrences on the patched code and judges what it does. */
+export async function judgeReplays(state: Verification): Promise<void> {
+  const { options, limits, build, answers } = state;
+  if (build === null) return;
+  const { evidence } = options;
+  const runs: Outcome[] = [];
+  while (runs.length < limits.runs) {
+    options.onProgress(`replaying the failing request (${runs.length + 1} of ${limits.runs})`);
+    runs.push(await replayPatched(state, build, evidence));
+    if (runs.at(-1)?.kind !== 'succeeded') break;
+  }
+  const first = runs[0];
+  state.after = first?.kind === 'succeeded' ? first.observed : null;
+  answers.set('error-gone', goneIn(runs, limits.runs));
+  if (answers.get('error-gone')?.answer === 'pass') await replayOthers(state, build);
+  if (answers.get('error-gone')?.answer !== 'pass' || state.after === null) return;
+  judgeFirst(state, state.after);
+  if (![...answers.values()].some((given) => given.answer === 'fail')) {
+    options.onProgress('watching the exceptions it raises');
+    const watched = await replayPatched(state, build, evidence, true);
+    answers.set('not-hidden-at-run-time', judgeRaised(state, watched));
+  }
+}
+
+/** One replay of evidence on the patched image. @throws when the sandbox is unavailable. */
+export async function replayPatched(
+  state: Verification,
+  build: Build,
+  evidence: Evidence,
+  watchExceptions = false,
+): Promise<Outcome> {
+  const { options } = state;
+  const own = evidence.recording.id === options.evidence.recording.id;
+  const outcome = await options.replayer.replay({
+    release: options.release,
+    imageId: build.imageId,
+    env: options.env,
+    boot: evidence.boot,
+    trigger: evidence.recording.kind === 'boot' ? null : evidence.recording,
+    siblings: options.siblings,
+    prefix: own ? options.reproduction.prefix : [],
+    watchExceptions,
+    locate: options.locatorFor(build),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  if (outcome.kind === 'unavailable') throw new Error(`sandbox unavailable: ${outcome.reason}`);
+  return outcome;
+}
+
+function goneIn(runs: readonly Outcome[], wanted: number): Answer {
+  const bad = runs.find((run) => run.kind !== 'succeeded');
+  const good = runs.filter((run) => run.kind === 'succeeded').length;
+  if (bad === undefined) return pass(`no failure in ${good} of ${wanted} replays of the request`);
+  if (good > 0) return unknown(`unsteady: ${good} replays went well, then ${endOf(bad)}`);
+  if (bad.kind === 'failed') return fail(endOf(bad));
+  const crashed = bad.kind === 'not-ready' && bad.observed.exit !== null;
+  return crashed ? fail(endOf(bad)) : unknown(endOf(bad));
+}
+
+function endOf(outcome: Outcome): string {
+  if (outcome.kind === 'failed') {
+    return `the patched code fails: ${outcome.failures[0]?.message ?? 'without a message'}`;
+  }
+  if (outcome.kind === 'not-ready') return `the patched code does not start: ${outcome.reason}`;
+  return 'reason' in outcome ? outcome.reason : outcome.kind;
+}
+
+/** Other occurrences of the issue: a fix for one request only is none. */
+async function replayOthers(state: Verification, build: Build): Promise<void> {
+  const { options, limits, answers } = state;
+  const others = options.others.slice(0, limits.othersMax);
+  let judged = 0;
+  for (const other of others) {
+    options.onProgress(`replaying other occurrences (${judged + 1} of ${others.length})`);
+    const outcome = await replayPatched(state, build, other);
+    if (outcome.kind === 'failed') {
+      answers.set('error-gone', fail(`another occurrence still fails: ${endOf(outcome)}`));
+      return;
+    }
+    if (outcome.kind === 'succeeded') judged++;
+  }
+  const gone = answers.get('error-gone');
+  if (others.length > 0 && gone?.answer === 'pass') {
+    const reason = `${gone.reason}, nor in ${judged} of ${others.length} other occurrences`;
+    answers.set('error-gone', { answer: 'pass', reason });
+  }
+}
+
+function judgeFirst(state: Verification, observed: Observed): void {
+  const { options, answers } = state;
+  const siblings = options.siblings.flatMap((recording) => sampleOf(recording) ?? []);
+  const trigger = sampleOf(options.evidence.recording);
+  const after = trigger === null ? null : sampleOfObserved(observed, trigger.request);
+  if (trigger === null || after === null) {
+    answers.set('outcome-sane', unknown('there is no answer to compare with others'));
+    return;
+  }
+  answers.set('outcome-sane', judgeOutcome(after, trigger, siblings));
+  const before = servedBefore(state);
+  const refused = after.status >= 400;
+  const calls = { before, after: observed.served, refused };
+  answers.set('calls-before-equal', judgeCallsBefore(calls));
+  const { divergences } = observed;
+  answers.set('calls-after-plausible', judgeCallsAfter({ ...calls, divergences, siblings }));
+}
+
+function servedBefore(state: Verification): readonly Served[] {
+  return state.options.reproduction.runs[0]?.served ?? [];
+}
+
+/**
+ * Check 9: the original exception is not raised any more. Raised and caught counts as handled
+ * only where the request is refused for a reason that check 3 could see in the request itself.
+ */
+function judgeRaised(state: Verification, outcome: Outcome): Answer {
+  if (outcome.kind !== 'succeeded') return unknown(`under watch, ${endOf(outcome)}`);
+  if (!outcome.observed.watched) return unknown('exceptions of this runtime cannot be watched');
+  const original = state.options.occurrence.failure.trace;
+  const same = outcome.observed.raised.find((raised) => isSame(raised, original));
+  if (same === undefined) return pass('the original exception is not raised any more');
+  const status = outcome.observed.answer?.status ?? 0;
+  const place = `${same.file}:${same.line}`;
+  const sane = state.answers.get('outcome-sane')?.answer === 'pass';
+  if (status >= 400 && status < 500 && sane) {
+    return pass(`raised at ${place} for bad input, caught and answered with ${status}`);
+  }
+  return fail(`the original exception is still raised at ${place} and swallowed`);
+}
+
+function isSame(raised: Raised, trace: { type: string; message: string } | null): boolean {
+  return trace !== null && raised.type === trace.type && raised.message === trace.message;
+}
