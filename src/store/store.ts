@@ -130,6 +130,18 @@ export interface Jobs {
   work(
     queue: string,
     options: { concurrency: number; attemptsMax: number; timeoutMs: number },
-    handle: (data: Record<string, unknown>, signal: AbortSignal) => Promise<void>,
+    handle: (
+      data: Record<string, unknown>,
+      signal: AbortSignal,
+      attempt: JobAttempt,
+    ) => Promise<void>,
   ): Promise<void>;
+}
+
+/** Which try it is. A try that a dying or stopping server broke off does not count. */
+export interface JobAttempt {
+  /** From 1. */
+  number: number;
+  /** When this one throws, there is no other. */
+  last: boolean;
 }
