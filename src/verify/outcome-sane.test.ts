@@ -1,0 +1,77 @@
+// Answers that look calm and are wrong, and refusals that are right.
+import { describe, expect, it } from 'vitest';
+import { judgeOutcome, type Sample, type SampleCall } from './outcome-sane.ts';
+
+const call = (over: Partial<SampleCall>): SampleCall => ({
+  formKey: 'select orders',
+  effect: 'read',
+  title: 'SELECT',
+  parameters: ['7'],
+  answer: { rows: [{ id: 7 }] },
+  ...over,
+});
+const sample = (over: Partial<Sample>): Sample => ({
+  request: { path: { id: '7' }, body: { currency: 'EUR' } },
+  status: 200,
+  contentType: 'application/json; charset=utf-8',
+  body: { id: 7, email: 'a@b.c', items: [{ sku: 'x' }] },
+  bodyBytes: 60,
+  calls: [call({})],
+  ...over,
+});
+const siblings = [
+  sample({}),
+  sample({ request: { path: { id: '8' }, body: { currency: 'USD' } } }),
+];
+const judge = (after: Partial<Sample>, trigger: Partial<Sample> = {}, others = siblings) =>
+  judgeOutcome(sample(after), sample(trigger), others);
+
+describe('judgeOutcome', () => {
+  it('passes the shape of siblings, and a null where there is no value', () => {
+    expect(judge({}).answer).toBe('pass');
+    expect(judge({ body: { id: 7, email: null, items: [{ sku: 'y' }] } })).toEqual({
+      answer: 'pass',
+      reason: 'like 2 successful answers of this route, except that email is null',
+    });
+  });
+
+  it.each([
+    ['a 500', { status: 503 }],
+    ['an empty body', { body: '', bodyBytes: 0 }],
+    ['an empty object', { body: {} }],
+    ['a missing field', { body: { id: 7, items: [{ sku: 'x' }] } }],
+    ['another type of content', { contentType: 'text/html', body: '<p>' }],
+    ['no content', { status: 204, body: '', bodyBytes: 0 }],
+    ['a redirect', { status: 302 }],
+    ['an emptied list', { body: { id: 7, email: 'a@b.c', items: [] } }],
+  ])('fails %s', (_, after) => {
+    expect(judge(after).answer).toBe('fail');
+  });
+
+  it('fails a refusal of a request as good as any', () => {
+    expect(judge({ status: 404, body: { error: 'x' } }).answer).toBe('fail');
+    const nullColumn = { calls: [call({ answer: { rows: [{ id: null }] } })] };
+    expect(judge({ status: 404 }, nullColumn).answer).toBe('fail');
+  });
+
+  it('passes a refusal where the request breaks what siblings satisfy', () => {
+    const without = { request: { path: { id: '7' }, body: {} } };
+    expect(judge({ status: 400 }, without)).toEqual({
+      answer: 'pass',
+      reason: 'refused with 400, since body.currency is missing in this request only',
+    });
+  });
+
+  it('passes a 404 where what the request names is not there, and no other refusal', () => {
+    const absent = { calls: [call({ answer: { rows: [] } })] };
+    expect(judge({ status: 404 }, absent).answer).toBe('pass');
+    expect(judge({ status: 401 }, absent).answer).toBe('fail');
+    const unrelated = { calls: [call({ parameters: ['z'], answer: { rows: [] } })] };
+    expect(judge({ status: 404 }, unrelated).answer).toBe('fail');
+  });
+
+  it('knows nothing without siblings', () => {
+    expect(judge({}, {}, []).answer).toBe('unknown');
+    expect(judge({ status: 400 }, {}, []).answer).toBe('unknown');
+  });
+});
