@@ -14,6 +14,15 @@ struct {
 	__type(value, struct connection);
 } connections SEC(".maps");
 
+/* UDP sockets by (tgid, fd): a closed descriptor cannot be followed to its socket any more.
+ * One that was forgotten here, or was passed on, ends with its process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u64);
+} datagram_descriptors SEC(".maps");
+
 /* Ended connections that found the ring full, by id; the loader empties it and tells. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -27,12 +36,15 @@ struct {
 const volatile __u64 first_connection = 1;
 __u64 connections_made = 0;
 
-static __always_inline bool send_open(struct connection *c, struct sock *sk)
+/* `name` is the app's sockaddr of a connect, for a socket that did not get as far as a peer. */
+static __noinline bool send_open(struct connection *c, struct sock *sk, __u64 name)
 {
 	struct {
 		struct fixpoint_event event;
 		struct fixpoint_open open;
 	} message = {};
+	if (!c)
+		return false;
 	begin_event(&message.event, FIXPOINT_OPEN, c->watch);
 	message.event.connection = c->id;
 	message.event.number = c->error;
@@ -41,6 +53,8 @@ static __always_inline bool send_open(struct connection *c, struct sock *sk)
 	message.open.role = c->role;
 	read_local_address(sk, &message.open.local);
 	read_peer_address(sk, &message.open.peer);
+	if (!message.open.peer.family)
+		read_user_address(name, &message.open.peer);
 	if (!output_small(&message, sizeof(message)))
 		return false;
 	c->flags |= CONNECTION_TOLD;
@@ -91,14 +105,19 @@ static __noinline long send_close(struct connection *c, struct sock *sk, __u16 e
 	return 0;
 }
 
+static __always_inline __u64 descriptor_key(__u32 fd)
+{
+	return (bpf_get_current_pid_tgid() & 0xffffffff00000000ull) | fd;
+}
+
 static __always_inline struct connection *known_connection(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
 	return bpf_map_lookup_elem(&connections, &key);
 }
 
-static __noinline struct connection *new_connection(__u32 watch, struct sock *sk, __u64 inode,
-						    __u8 role, __u8 flags)
+static __noinline struct connection *new_connection(__u32 watch, __u32 fd, struct sock *sk,
+						    __u64 inode, __u8 flags)
 {
 	struct connection fresh = {};
 	__u64 key = (__u64)sk;
@@ -107,7 +126,6 @@ static __noinline struct connection *new_connection(__u32 watch, struct sock *sk
 	fresh.id = first_connection + __sync_fetch_and_add(&connections_made, 1);
 	fresh.inode = inode;
 	fresh.watch = watch;
-	fresh.role = role;
 	fresh.flags = flags;
 	fresh.transport = sk->sk_protocol == IPPROTO_TCP ? FIXPOINT_TCP : FIXPOINT_UDP;
 	if (fresh.transport == FIXPOINT_TCP) {
@@ -116,6 +134,9 @@ static __noinline struct connection *new_connection(__u32 watch, struct sock *sk
 		fresh.flags |= CONNECTION_BASE_SENT;
 		if (sk->__sk_common.skc_state != TCP_SYN_SENT)
 			fresh.flags |= CONNECTION_BASE_RECEIVED;
+	} else {
+		__u64 descriptor = descriptor_key(fd);
+		bpf_map_update_elem(&datagram_descriptors, &descriptor, &key, BPF_ANY);
 	}
 	if (bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY)) {
 		count_drop(FIXPOINT_DROP_TABLE_FULL, 0);

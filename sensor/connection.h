@@ -8,9 +8,8 @@
 enum connection_flags {
 	CONNECTION_TOLD = 1,          /* its open event is in the ring */
 	CONNECTION_BEFORE_ATTACH = 2, /* existed before we saw it */
-	CONNECTION_SHUT = 4,          /* the app called shutdown(SHUT_RDWR) and may still read */
-	CONNECTION_BASE_SENT = 8,     /* base[] is the kernel's sequence number at position 0 */
-	CONNECTION_BASE_RECEIVED = 16,
+	CONNECTION_BASE_SENT = 4,     /* base[] is the kernel's sequence number at position 0 */
+	CONNECTION_BASE_RECEIVED = 8,
 };
 
 struct connection {

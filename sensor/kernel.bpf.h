@@ -13,11 +13,13 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 
 #define AF_INET 2
 #define AF_INET6 10
-#define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 #define S_IFMT 00170000
 #define S_IFSOCK 0140000
+#define EISCONN 106
+#define EALREADY 114
 #define EINPROGRESS 115
+#define ERESTARTSYS 512
 #define MSG_OOB 0x1
 #define MSG_PEEK 0x2
 #define MSG_TRUNC 0x20
@@ -25,8 +27,6 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 #define MSG_FASTOPEN 0x20000000
 #define SOL_TCP 6
 #define TCP_ULP 31
-#define RCV_SHUTDOWN 1
-#define SEND_SHUTDOWN 2
 #define SIGNAL_GROUP_EXIT 4
 
 #if defined(__TARGET_ARCH_x86)
@@ -97,13 +97,11 @@ static __always_inline __u32 netns_of(struct task_struct *task)
 static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
 {
 	struct fdtable *table = task->files->fdt;
-	struct file **slot = table->fd;
-	void *file = NULL;
 	if (fd >= table->max_fds)
 		return NULL;
-	if (bpf_probe_read_kernel(&file, sizeof(file), slot + fd) || !file)
-		return NULL;
-	return AS(struct file, file);
+	/* An element of the table is a struct file *, and so is the first member of this struct:
+	 * a way to read it by a direct load. */
+	return AS(struct kiocb, table->fd + fd)->ki_filp;
 }
 
 /* The file's socket if it is TCP or UDP over IPv4 or IPv6, else NULL. */
@@ -131,11 +129,22 @@ struct file___old {
 	atomic_long_t f_count;
 } __attribute__((preserve_access_index));
 
-static __always_inline bool is_last_reference(struct file *file)
+static __always_inline long references_of(struct file *file)
 {
 	if (bpf_core_field_exists(file->f_ref))
-		return file->f_ref.refcnt.counter == 0; /* file_ref_t counts from zero */
-	return BPF_CORE_READ((struct file___old *)file, f_count.counter) == 1;
+		return file->f_ref.refcnt.counter + 1; /* file_ref_t counts from zero */
+	return BPF_CORE_READ((struct file___old *)file, f_count.counter);
+}
+
+/* Whether no descriptor leads to this socket any more. It may be freed already, not yet reused. */
+static __always_inline bool is_abandoned(struct sock *sk)
+{
+	struct socket *socket = sk->sk_socket;
+	struct file *file;
+	if (!socket)
+		return true;
+	file = socket->file;
+	return !file || references_of(file) <= 0;
 }
 
 static __always_inline void read_local_address(struct sock *sk, struct fixpoint_address *out)

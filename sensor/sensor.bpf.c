@@ -3,10 +3,11 @@
  * Exists to see every byte that passes a watched app's TCP and UDP sockets, and to miss none
  * silently.
  *
- * Two programs do the work: one when a system call returns (its arguments are still in the saved
- * registers), one when it begins, only for those calls that end a descriptor. Both leave within a
- * few nanoseconds for calls that move no bytes and for tasks of other network namespaces. Which
- * hooks were compared, with figures: docs/decisions/0002-sensor-hooks.md.
+ * One program does the work, when a system call returns: its arguments are still in the saved
+ * registers. It leaves within a few nanoseconds for calls that move no bytes and for tasks of other
+ * network namespaces. Nothing hangs on the beginning of calls, which would cost every process of
+ * the host; the ends of sockets come from TCP's own tracepoints. Which hooks were compared, with
+ * figures: docs/decisions/0002-sensor-hooks.md.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -64,17 +65,17 @@ static __always_inline struct connection *connection_of(struct sock *sk, __u64 i
 							struct move *m)
 {
 	struct connection *c = current_connection(sk, inode);
-	__u8 role = FIXPOINT_ROLE_UNKNOWN;
-	__u8 flags = CONNECTION_BEFORE_ATTACH;
+	bool is_fast_open = m->direction == FIXPOINT_SENT && m->flags & MSG_FASTOPEN;
 	if (c)
 		return c;
-	if (m->direction == FIXPOINT_SENT && m->flags & MSG_FASTOPEN) {
-		role = FIXPOINT_OUTBOUND;
-		flags = 0;
-	}
-	c = new_connection(m->watch, sk, inode, role, flags);
-	if (c)
-		c->base[m->direction & 1] -= (__u32)m->length + m->tail_bytes;
+	c = new_connection(m->watch, m->fd, sk, inode,
+			   is_fast_open ? 0 : CONNECTION_BEFORE_ATTACH);
+	if (!c)
+		return NULL;
+	if (is_fast_open)
+		c->role = FIXPOINT_OUTBOUND;
+	/* What this call moved is in the kernel's count already, and is to be in ours. */
+	c->base[m->direction & 1] -= (__u32)m->length + m->tail_bytes;
 	return c;
 }
 
@@ -99,7 +100,7 @@ __noinline int record_move(struct move *m)
 	if (!length && c->transport == FIXPOINT_TCP)
 		return 0;
 	if (!(c->flags & CONNECTION_TOLD))
-		send_open(c, sk);
+		send_open(c, sk, 0);
 	t = &scratch->transfer;
 	__builtin_memset(t, 0, sizeof(*t));
 	t->position = __sync_fetch_and_add(&c->position[m->direction & 1], length);
@@ -232,28 +233,51 @@ static __always_inline void move_file(struct subject *s, __u32 fd, __u8 directio
 	record_move(&m);
 }
 
-static __always_inline void on_new_socket(struct subject *s, __u32 fd, __u8 role, __u16 error)
+static __always_inline struct connection *connection_of_new(struct subject *s, __u32 fd,
+							    struct sock **sk)
 {
 	struct file *file = file_of(s->task, fd);
 	struct connection *c;
+	if (!file || !(*sk = socket_of(file)))
+		return NULL;
+	c = current_connection(*sk, file->f_inode->i_ino);
+	return c ? c : new_connection(s->watch, fd, *sk, file->f_inode->i_ino, 0);
+}
+
+/* So that a UDP socket first seen later is known to be older than the watch. */
+static __always_inline void on_socket(struct subject *s, __u32 fd)
+{
 	struct sock *sk;
-	__u64 inode;
-	if (!file || !(sk = socket_of(file)))
-		return;
-	inode = file->f_inode->i_ino;
-	c = current_connection(sk, inode);
-	/* A TCP socket may connect again after it failed, a UDP socket at any time. */
-	if (c && role == FIXPOINT_OUTBOUND && c->flags & CONNECTION_TOLD && !error)
-		return;
+	connection_of_new(s, fd, &sk);
+}
+
+static __always_inline void on_accept(struct subject *s, __u32 fd)
+{
+	struct sock *sk;
+	struct connection *c = connection_of_new(s, fd, &sk);
 	if (!c)
-		c = new_connection(s->watch, sk, inode, role, 0);
-	if (!c || (role == FIXPOINT_ROLE_UNKNOWN))
 		return;
-	c->role = role;
-	c->error = error;
-	send_open(c, sk);
-	if (error && c->transport == FIXPOINT_TCP)
-		send_close(c, sk, error);
+	c->role = FIXPOINT_INBOUND;
+	send_open(c, sk, 0);
+}
+
+static __always_inline void on_connect(struct subject *s, struct pt_regs *regs, long result)
+{
+	struct connection *c;
+	struct sock *sk;
+	/* Asked again while it is under way, or after it was done: nothing new. */
+	if (result == -EALREADY || result == -EISCONN)
+		return;
+	c = connection_of_new(s, ARGUMENT1(regs), &sk);
+	if (!c || c->flags & CONNECTION_TOLD)
+		return;
+	c->role = FIXPOINT_OUTBOUND;
+	if (result < 0 && result != -EINPROGRESS && result != -ERESTARTSYS)
+		c->error = -result;
+	send_open(c, sk, ARGUMENT2(regs));
+	if (c->error && c->transport == FIXPOINT_TCP)
+		send_close(c, sk, c->error);
+	c->error = 0;
 }
 
 static __always_inline void on_shutdown(struct subject *s, __u32 fd, __u32 how)
@@ -267,12 +291,26 @@ static __always_inline void on_shutdown(struct subject *s, __u32 fd, __u32 how)
 	c = current_connection(sk, file->f_inode->i_ino);
 	if (!c)
 		return;
-	if (how == 2)
-		c->flags |= CONNECTION_SHUT;
 	begin_event(&event, FIXPOINT_SHUTDOWN, c->watch);
 	event.connection = c->id;
 	event.direction = how == 2 ? FIXPOINT_BOTH : how == 1 ? FIXPOINT_SENT : FIXPOINT_RECEIVED;
 	output_small(&event, sizeof(event));
+}
+
+/* A descriptor is gone. TCP sockets tell their end themselves, by state_changed. */
+static __always_inline void on_closed(__u32 fd)
+{
+	__u64 key = descriptor_key(fd);
+	__u64 *address = bpf_map_lookup_elem(&datagram_descriptors, &key);
+	struct connection *c;
+	struct sock *sk;
+	if (!address)
+		return;
+	sk = AS(struct sock, (void *)*address);
+	bpf_map_delete_elem(&datagram_descriptors, &key);
+	c = known_connection(sk);
+	if (c && is_abandoned(sk))
+		send_close(c, sk, 0);
 }
 
 struct named_event {
@@ -314,20 +352,28 @@ static __noinline long on_socket_call(struct subject *s, struct pt_regs *regs, l
 {
 	switch (number) {
 	case SYS_connect:
-		if (result == 0 || result == -EINPROGRESS)
-			on_new_socket(s, ARGUMENT1(regs), FIXPOINT_OUTBOUND, 0);
-		else
-			on_new_socket(s, ARGUMENT1(regs), FIXPOINT_OUTBOUND, -result);
+		on_connect(s, regs, result);
 		return 0;
 	case SYS_accept:
 	case SYS_accept4:
 		if (result >= 0)
-			on_new_socket(s, result, FIXPOINT_INBOUND, 0);
+			on_accept(s, result);
 		return 0;
 	case SYS_socket:
-		/* So that a UDP socket first seen later is known to be older than the watch. */
 		if (result >= 0 && (ARGUMENT2(regs) & 0xf) == SOCK_DGRAM)
-			on_new_socket(s, result, FIXPOINT_ROLE_UNKNOWN, 0);
+			on_socket(s, result);
+		return 0;
+	case SYS_shutdown:
+		if (result == 0)
+			on_shutdown(s, ARGUMENT1(regs), ARGUMENT2(regs));
+		return 0;
+	case SYS_close:
+		on_closed(ARGUMENT1(regs));
+		return 0;
+	case SYS_dup2:
+	case SYS_dup3:
+		if (result >= 0 && ARGUMENT1(regs) != ARGUMENT2(regs))
+			on_closed(ARGUMENT2(regs));
 		return 0;
 	case SYS_setsockopt:
 		if (result == 0)
@@ -356,7 +402,7 @@ int BPF_PROG(call_returned, struct pt_regs *regs, long result)
 			return 0;
 		break;
 	case SYS_connect: case SYS_accept: case SYS_accept4: case SYS_socket: case SYS_setsockopt:
-	case SYS_io_uring_setup:
+	case SYS_io_uring_setup: case SYS_shutdown: case SYS_close: case SYS_dup2: case SYS_dup3:
 		break;
 	default:
 		return 0;
@@ -416,61 +462,42 @@ int BPF_PROG(call_returned, struct pt_regs *regs, long result)
 	return 0;
 }
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(call_begins, struct pt_regs *regs, long number)
+/* Whether the app ends this socket now, as against the network ending it, or half of it. */
+static __always_inline bool is_closing(struct sock *sk, int before, int after)
 {
-	struct connection *c;
-	struct subject s;
-	struct file *file;
-	struct sock *sk;
-	__u32 fd;
-	if (number != SYS_close && number != SYS_shutdown && number != SYS_dup2 &&
-	    number != SYS_dup3)
-		return 0;
-	if (!is_watched(&s))
-		return 0;
-	fd = ARGUMENT1(regs);
-	if (number == SYS_shutdown) {
-		on_shutdown(&s, fd, ARGUMENT2(regs));
-		return 0;
-	}
-	if (number != SYS_close) { /* closes the descriptor it is given as the new one */
-		if (fd == (__u32)ARGUMENT2(regs))
-			return 0;
-		fd = ARGUMENT2(regs);
-	}
-	file = file_of(s.task, fd);
-	if (!file || !(sk = socket_of(file)) || !is_last_reference(file))
-		return 0;
-	c = current_connection(sk, file->f_inode->i_ino);
-	if (c)
-		send_close(c, sk, 0);
-	return 0;
+	struct pt_regs *regs;
+	if ((sk->sk_shutdown & 3) != 3)
+		return false;
+	/* Only close() and shutdown() lead to these, or "lead" to the state that was already. */
+	if (after != TCP_FIN_WAIT1 && after != TCP_LAST_ACK && before != after)
+		return false;
+	/* After shutdown(SHUT_RDWR) the app may still read what had come. */
+	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	return CALL_NUMBER(regs) != SYS_shutdown;
 }
 
-/* Ends that no close() tells: exit, exec, close_range, a failed non-blocking connect. */
+/* close(), but also exit, exec and close_range; and a non-blocking connect that fails later. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(state_changed, struct sock *sk, int before, int after)
 {
 	struct connection *c;
-	struct tcp_sock *tcp;
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	c = known_connection(sk);
 	if (!c)
 		return 0;
 	if (after == TCP_ESTABLISHED && before == TCP_SYN_SENT) {
-		tcp = AS(struct tcp_sock, sk);
-		c->base[FIXPOINT_RECEIVED] = tcp->copied_seq;
+		c->base[FIXPOINT_RECEIVED] = AS(struct tcp_sock, sk)->copied_seq;
 		c->flags |= CONNECTION_BASE_RECEIVED;
 	} else if (before == TCP_SYN_SENT && after == TCP_CLOSE) {
 		send_close(c, sk, sk->sk_err);
-	} else if ((sk->sk_shutdown & 3) == 3 && !(c->flags & CONNECTION_SHUT)) {
+	} else if (is_closing(sk, before, after)) {
 		send_close(c, sk, 0);
 	}
 	return 0;
 }
 
+/* Every other end: the peer had reset the connection, or unread bytes were thrown away. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(socket_destroyed, struct sock *sk)
 {
@@ -519,7 +546,7 @@ static long close_step(__u32 fd, struct subject *s)
 	if (fd >= task->files->fdt->max_fds)
 		return 1;
 	file = file_of(task, fd);
-	if (!file || !(sk = socket_of(file)) || !is_last_reference(file))
+	if (!file || !(sk = socket_of(file)) || references_of(file) > 1)
 		return 0;
 	c = current_connection(sk, file->f_inode->i_ino);
 	if (c)

@@ -163,6 +163,8 @@ static void obey(struct sensor *s, const struct fixpoint_control *c)
 	} else if (c->kind != FIXPOINT_PING) {
 		error = -EINVAL;
 	}
+	if (c->kind == FIXPOINT_PING)
+		say_stats(s); /* so that whoever waits for the answer knows what was lost */
 	answer.watch = c->watch;
 	answer.position = c->netns;
 	answer.sequence = c->sequence;
