@@ -1,4 +1,5 @@
 /** For tests: real stores on one shared PostgreSQL per process, a fresh database for each. */
+import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -21,6 +22,7 @@ const idleMs = 2000;
 interface Shared {
   cluster: Cluster;
   folder: string;
+  watcher: ChildProcess;
 }
 
 let shared: Promise<Shared> | null = null;
@@ -70,12 +72,11 @@ async function startShared(): Promise<Shared> {
     fsync: false,
     onDuration: () => {},
   });
-  watchOver(cluster.pid, folder);
-  return { cluster, folder };
+  return { cluster, folder, watcher: watchOver(cluster.pid, folder) };
 }
 
 /** However this process ends, the pipe to this child closes, and it clears up. */
-function watchOver(pid: number, folder: string): void {
+function watchOver(pid: number, folder: string): ChildProcess {
   const script = 'cat >/dev/null; kill -QUIT "$1" 2>/dev/null && sleep 1; rm -rf -- "$2"';
   const watcher = spawn('sh', ['-c', script, 'watcher', String(pid), folder], {
     detached: true,
@@ -83,12 +84,14 @@ function watchOver(pid: number, folder: string): void {
   });
   watcher.unref();
   (watcher.stdin as Socket).unref();
+  return watcher;
 }
 
 async function stopShared(): Promise<void> {
   if (users > 0 || !shared) return;
-  const { cluster, folder } = await shared;
+  const { cluster, folder, watcher } = await shared;
   shared = null;
+  watcher.kill('SIGKILL');
   await cluster.stop();
   await rm(folder, { recursive: true, force: true });
 }

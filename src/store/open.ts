@@ -36,6 +36,8 @@ export interface OpenOptions {
 export interface StoreLimits {
   connectionsMax: number;
   databaseTimeoutMs: number;
+  /** How long to wait for a server that was killed to lose its hold on the database. */
+  claimTimeoutMs: number;
   jobStopTimeoutMs: number;
   jobTakeoversMax: number;
   /** False only where tests trade durability for speed. */
@@ -45,6 +47,7 @@ export interface StoreLimits {
 export const storeLimits: StoreLimits = {
   connectionsMax: 10,
   databaseTimeoutMs: 60_000,
+  claimTimeoutMs: 10_000,
   jobStopTimeoutMs: 10_000,
   jobTakeoversMax: 10,
   fsync: true,
@@ -75,7 +78,7 @@ export async function openStore(options: OpenOptions): Promise<Store> {
     const place = options.databaseUrl
       ? { url: options.databaseUrl }
       : await embedded(options, limits, closers);
-    closers.push(await claimDatabase(place, options.onFatal));
+    closers.push(await claimDatabase(place, limits, options.onFatal));
     await timed('migrate', () => migrate(place, join(import.meta.dirname, 'migrations')));
     const { connectionsMax } = limits;
     const onWarning = options.onWarning ?? (() => {});
@@ -143,6 +146,7 @@ async function embedded(
  */
 async function claimDatabase(
   place: Place,
+  limits: StoreLimits,
   onFatal?: (message: string) => void,
 ): Promise<() => Promise<void>> {
   const client = new pg.Client({
@@ -166,7 +170,7 @@ async function claimDatabase(
     }
     await client.query('SET tcp_keepalives_idle = 10');
     // A killed server's session ends within moments; its successor waits for that.
-    for (const deadline = Date.now() + 10_000; ; await sleep(100)) {
+    for (const deadline = Date.now() + limits.claimTimeoutMs; ; await sleep(100)) {
       const { rows } = await client.query(
         `SELECT pg_try_advisory_lock(hashtext('fixpoint server')) AS got`,
       );
