@@ -35,8 +35,11 @@ export interface Reader {
   feed(chunk: Chunk): void;
   /** Bytes that are not held. The reader finds its way back to the next exchange by itself. */
   skip(gap: Gap): void;
-  /** The connection was closed (or the recording ends): what is open is ended. */
-  close(at: number): void;
+  /**
+   * The connection was closed, or (`open`) only the recording of it ends: what is open is ended.
+   * A body that goes on until the close is whole in the first case only.
+   */
+  close(at: number, open?: boolean): void;
   /** The exchanges that ended since the last call, in order of their requests. */
   take(): Exchange[];
   /**
@@ -104,6 +107,11 @@ export interface Answerer {
 
 export interface Protocol {
   readonly name: string;
+  /**
+   * What outlives the exchanges and has to be kept when their bytes are given up: `state`, as
+   * `carried()` tells it (prepared statements), or `names`, the exchanges as they are (DNS).
+   */
+  readonly lasting?: 'state' | 'names';
   detect(peek: Peek): Detection;
   reader(head: ConnectionHead, options: ReaderOptions): Reader;
   /** The question that a recorded exchange answers; null where it answers none. */

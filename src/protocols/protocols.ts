@@ -1,4 +1,8 @@
 /** The table of all protocols, in the order in which they are tried. */
+import { dns } from './dns/dns.ts';
+import { http1 } from './http1/http1.ts';
+import { opaque } from './opaque/opaque.ts';
 import type { Protocol } from './protocol.ts';
 
-export const protocols: readonly Protocol[] = [];
+/** `opaque` is last: it takes every connection that no other one knows. */
+export const protocols: readonly Protocol[] = [http1, dns, opaque];

@@ -1,0 +1,161 @@
+/** When two requests are the same question: exactly, after declared normalisation, in form. */
+import { Buffer } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import type { Exchange } from '../../domain/exchange.ts';
+import { routeTemplate } from '../../domain/route.ts';
+import type { Question } from '../protocol.ts';
+import {
+  bodyBytes,
+  type HttpRequest,
+  headerOf,
+  hostOf,
+  jsonOf,
+  requestOf,
+  targetTitle,
+} from './message.ts';
+import { effectOf } from './open.ts';
+
+/** Headers that frame the message or belong to the hop (RFC 9110 section 7.6.1), not to it. */
+const hopByHop = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Declared normalisation: headers that name the moment or the trace, never the question. */
+const incidental =
+  /^(date|x-amz-date|x-ms-date|idempotency-key|(x-)?(request|correlation|amzn-trace|cloud-trace-context|b3|datadog|ot|client-trace)(-.*)?|traceparent|tracestate|baggage|b3|sentry-trace|uber-trace-id|newrelic|elastic-apm-traceparent)$/;
+
+/** The question of a recorded exchange; null where it is not whole. */
+export function questionOf(exchange: Exchange): Question | null {
+  const request = requestOf(exchange);
+  if (request === null || request.body === null || exchange.end !== 'complete') return null;
+  return questionFrom(request, exchange);
+}
+
+/** The question that a request asks of a server. */
+export function questionFrom(
+  request: HttpRequest,
+  to: Pick<Question, 'server' | 'serverName'>,
+): Question {
+  const path = pathOf(request.target);
+  const headers = request.headers
+    .map(([name, value]): [string, string] => [name.toLowerCase(), value])
+    .filter(([name]) => !hopByHop.has(name));
+  const sorted = byName(headers);
+  const essential = byName(
+    headers.filter(([name]) => !incidental.test(name)).map(([n, v]) => [n, plainValue(n, v)]),
+  );
+  const body = normalBody(request);
+  return {
+    protocol: 'http1',
+    transport: 'tcp',
+    server: to.server,
+    serverName: hostOf(request) ?? to.serverName,
+    exactKey: hash([request.method, request.target, sorted], bodyBytes(request.body)),
+    normalisedKey: hash([request.method, path, hostOf(request), essential], body),
+    formKey: `http1 ${routeTemplate(request.method, request.target)}`,
+    effect: effectOf(request.method),
+    title: `${request.method} ${targetTitle(request.target)}`,
+    fields: fieldsOf(request, essential),
+    meaning: request,
+  };
+}
+
+function hash(parts: unknown, body: Uint8Array | string): string {
+  return createHash('sha256').update(JSON.stringify(parts)).update('\n').update(body).digest('hex');
+}
+
+/** Sorted by name; several values of one name keep their order. */
+function byName(headers: [string, string][]): [string, string][] {
+  return headers.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** Absolute and origin form ask the same of the same host. */
+function pathOf(target: string): string {
+  const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
+  return path.startsWith('?') ? `/${path}` : path === '' ? '/' : path;
+}
+
+function plainValue(name: string, value: string): string {
+  if (name === 'user-agent') return value.replace(/\/[^\s;,)]+/g, '');
+  // A signature over the moment of signing; key, scope and headers stay.
+  if (name === 'authorization' && value.startsWith('AWS4-')) {
+    return value.replace(/\/\d{8}\//, '/DATE/').replace(/Signature=[0-9a-f]+/, 'Signature=');
+  }
+  if (name === 'host') return '';
+  if (name === 'content-type') return value.replace(/boundary=("[^"]*"|[^;\s]+)/i, 'boundary=');
+  return value;
+}
+
+function normalBody(request: HttpRequest): Uint8Array | string {
+  const bytes = bodyBytes(request.body);
+  const type = headerOf(request.headers, 'content-type') ?? '';
+  if (/\bjson\b/i.test(type) && request.body?.encoding === 'utf8') {
+    return canonicalJson(request.body.data) ?? bytes;
+  }
+  const boundary = /^multipart\/.*boundary=(?:"([^"]*)"|([^;\s]+))/i.exec(type);
+  const mark = boundary?.[1] ?? boundary?.[2] ?? '';
+  if (mark === '') return bytes;
+  return Buffer.from(bytes).toString('latin1').replaceAll(`--${mark}`, '--boundary');
+}
+
+/**
+ * JSON with the keys of objects in order and without insignificant white space; null when it is
+ * not JSON. Numbers stay as they are written: 2^53 and 2^53 + 1 are different questions.
+ */
+export function canonicalJson(text: string): string | null {
+  const asWritten = (_: string, value: unknown, context?: { source?: string }) =>
+    typeof value === 'number' ? new Written(context?.source ?? String(value)) : value;
+  try {
+    return canonical(JSON.parse(text, asWritten));
+  } catch (error) {
+    // Too deep for the stack, or not JSON: then the bytes count.
+    if (error instanceof SyntaxError || error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+class Written {
+  readonly source: string;
+  constructor(source: string) {
+    this.source = source;
+  }
+}
+
+function canonical(value: unknown): string {
+  if (value instanceof Written) return value.source;
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join(',')}}`;
+}
+
+function fieldsOf(request: HttpRequest, headers: [string, string][]): Record<string, string> {
+  const [path = '', query = ''] = pathOf(request.target).split('?', 2);
+  const fields: Record<string, string> = { method: request.method, path, query };
+  fields.host = hostOf(request) ?? '';
+  const json = jsonOf(request);
+  if (json !== null && typeof json === 'object' && !Array.isArray(json)) {
+    for (const [key, value] of Object.entries(json)) {
+      fields[`body.${key}`] = shortened(JSON.stringify(value));
+    }
+  } else fields.body = shortened(request.body?.data ?? '');
+  for (const [name, value] of headers) {
+    const key = `header ${name}`;
+    if (name !== 'host') fields[key] = key in fields ? `${fields[key]}, ${value}` : value;
+  }
+  return fields;
+}
+
+/** Long values are compared by hash. */
+function shortened(text: string): string {
+  return text.length <= 4096 ? text : createHash('sha256').update(text).digest('hex');
+}
