@@ -61,13 +61,17 @@ static __noinline bool send_open(struct connection *c, struct sock *sk, __u64 na
 	return true;
 }
 
-/* TCP's own count against ours: what passed without a system call that we saw. */
+/* TCP's own count against ours: what passed without a system call that we saw. Done once, at the
+ * latest when TCP is done with the socket: a disconnect changes its numbers afterwards. */
 static __always_inline void compare_with_kernel(struct connection *c, struct sock *sk)
 {
 	struct tcp_sock *tcp = AS(struct tcp_sock, sk);
 	__u32 sent = tcp->write_seq - c->base[FIXPOINT_SENT];
 	__u32 received = tcp->copied_seq - c->base[FIXPOINT_RECEIVED];
 	__u32 unseen = sent - (__u32)c->position[FIXPOINT_SENT];
+	if (c->flags & CONNECTION_COMPARED)
+		return;
+	c->flags |= CONNECTION_COMPARED;
 	/* A FIN takes one number, in either direction. Negative: not comparable any more. */
 	if (c->flags & CONNECTION_BASE_SENT && unseen > 1 && unseen < 1u << 31)
 		c->unseen[FIXPOINT_SENT] = unseen;

@@ -10,6 +10,7 @@ enum connection_flags {
 	CONNECTION_BEFORE_ATTACH = 2, /* existed before we saw it */
 	CONNECTION_BASE_SENT = 4,     /* base[] is the kernel's sequence number at position 0 */
 	CONNECTION_BASE_RECEIVED = 8,
+	CONNECTION_COMPARED = 16,     /* unseen[] is final */
 };
 
 struct connection {

@@ -275,6 +275,9 @@ static __always_inline void on_connect(struct subject *s, struct pt_regs *regs, 
 	if (result < 0 && result != -EINPROGRESS && result != -ERESTARTSYS)
 		c->error = -result;
 	send_open(c, sk, ARGUMENT2(regs));
+	/* Over the loopback the refusal is there before connect() returns "in progress". */
+	if (result < 0 && c->transport == FIXPOINT_TCP && sk->__sk_common.skc_state == TCP_CLOSE)
+		c->error = c->error ? c->error : sk->sk_err;
 	if (c->error && c->transport == FIXPOINT_TCP)
 		send_close(c, sk, c->error);
 	c->error = 0;
@@ -493,6 +496,8 @@ int BPF_PROG(state_changed, struct sock *sk, int before, int after)
 		send_close(c, sk, sk->sk_err);
 	} else if (is_closing(sk, before, after)) {
 		send_close(c, sk, 0);
+	} else if (after == TCP_CLOSE) {
+		compare_with_kernel(c, sk);
 	}
 	return 0;
 }
