@@ -135,7 +135,8 @@ export class Batch implements EventBatch {
   }
 
   event(): SensorEvent {
-    const bytes = this.#bytes.slice(this.#at, this.#at + this.#size);
+    // Not slice(): a Buffer's slice is no copy.
+    const bytes = new Uint8Array(this.#bytes.subarray(this.#at, this.#at + this.#size));
     return makeEvent(this.kind, bytes);
   }
 }

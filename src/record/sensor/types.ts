@@ -108,7 +108,7 @@ export interface ExecEvent extends FromKernel {
   readonly command: string;
 }
 
-/** A whole process ended (its last thread). Exactly one of exitCode and signal is not 0, or none. */
+/** A whole process ended (its last thread). At most one of exitCode and signal is not 0. */
 export interface ExitEvent extends FromKernel {
   readonly kind: 'exit';
   readonly exitCode: number;
