@@ -47,3 +47,34 @@ export interface Replayer {
   /** Removes every container, network and file that it still holds. */
   close(): Promise<void>;
 }
+
+/** What a session's process is: the options of a replay without what is sent to it. */
+export type SessionOptions = Omit<
+  ReplayOptions,
+  'trigger' | 'siblings' | 'prefix' | 'requestOverride'
+>;
+
+/** One request of a session, with the recordings that answer the app while it is handled. */
+export type SessionRequest = Pick<ReplayOptions, 'siblings' | 'prefix' | 'requestOverride'> & {
+  trigger: Recording;
+};
+
+/**
+ * Many requests to one process, which boots once: for a corpus of requests that are expected to
+ * succeed. The process keeps what earlier requests left in its memory, as in production; one that
+ * ends is started anew, for the request after. The clock is set for the first request.
+ */
+export interface Session {
+  /**
+   * Sends them one after the other. Log lines and late calls count to the request that was sent
+   * last before them.
+   */
+  send(requests: readonly SessionRequest[]): Promise<Outcome[]>;
+  close(): Promise<void>;
+}
+
+/** A replayer that can also keep a process for several requests. */
+export interface SessionReplayer extends Replayer {
+  /** Nothing is started before the first `send`. */
+  session(options: SessionOptions): Session;
+}

@@ -1,0 +1,291 @@
+/** One process in one sandbox: boots it, sends it requests, and says what came of each. */
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Observed, Outcome } from '../domain/outcome.ts';
+import { type Instant, now } from '../domain/time.ts';
+import { type Engine, EngineError } from '../engine/engine.ts';
+import { failuresOf } from '../symptoms/failures.ts';
+import { appAddress } from '../world/cable.ts';
+import type { SendResult } from '../world/messages.ts';
+import { appContainer } from './app-container.ts';
+import type { Assets } from './assets.ts';
+import type { ImageRuntime } from './image-runtime.ts';
+import { raisedOf, readWatchFile } from './raised.ts';
+import type { ReplayLimits, SessionOptions, SessionRequest } from './replay.ts';
+import type { Sandbox } from './sandbox.ts';
+import { Watching } from './watching.ts';
+
+export interface ExperimentOptions extends SessionOptions {
+  engine: Engine;
+  assets: Assets;
+  sandbox: Sandbox;
+  runtime: ImageRuntime;
+  limits: ReplayLimits;
+  /** How long from start to trigger, by experience, for setting the clock. */
+  expectedBootMs: number;
+  cpus: number;
+  bodyBytesMax: number;
+}
+
+interface Sent {
+  request: SessionRequest | null;
+  from: Instant;
+  result: SendResult | null;
+  caveats: string[];
+}
+
+const watchReadyTimeoutMs = 5000;
+const exitAfterHangUpMs = 2000;
+/** How long the clock may be off before it is said. */
+const clockToleranceMs = 60_000;
+
+export class Experiment {
+  readonly #options: ExperimentOptions;
+  readonly #watching: Watching;
+  readonly #caveats: string[] = [];
+  #startedAt: Instant = 0;
+  #clockOffsetMs: number | null = null;
+  #bootMs = 0;
+  #watchPath: string | null = null;
+  #watched = false;
+
+  constructor(options: ExperimentOptions) {
+    this.#options = options;
+    this.#watching = new Watching(options.sandbox.link);
+  }
+
+  /** From the start of the container until it could be sent a request. */
+  get bootMs(): number {
+    return this.#bootMs;
+  }
+
+  /** Whether the process ended by itself. */
+  get isOver(): boolean {
+    return this.#watching.exit !== null;
+  }
+
+  /**
+   * Starts the process and waits until it is ready. Null when it is; else the outcome. `first`
+   * is the request that the clock is set for.
+   */
+  async boot(first: SessionRequest | null): Promise<Outcome | null> {
+    const { sandbox, release, boot, limits, bodyBytesMax } = this.#options;
+    const { link } = sandbox;
+    await link.call('begin', { appPort: release.config.port, boot, bodyBytesMax });
+    const { notReplayable, triggerAt } = await link.call('scope', {
+      trigger: first?.trigger ?? null,
+      siblings: first?.siblings ?? [],
+    });
+    if (notReplayable !== null) return { kind: 'not-replayable', reason: notReplayable };
+    const refused = await this.#start(triggerAt ?? boot.from);
+    if (refused !== null) return this.#notReady(refused);
+    const ready = await Promise.race([
+      link.call('ready', { timeoutMs: limits.bootTimeoutMs }),
+      this.#watching.ended,
+    ]);
+    this.#bootMs = (now() - this.#startedAt) / 1000;
+    if ('code' in ready) {
+      await this.#watching.untilLogEnded();
+      const how = ready.signal === null ? `code ${ready.code}` : `signal ${ready.signal}`;
+      const memory = ready.oomKilled ? ', out of memory' : '';
+      return this.#notReady(`the app ended with ${how}${memory} while it started`);
+    }
+    if (ready.kind === 'timeout') {
+      const waited = `not ready after ${limits.bootTimeoutMs / 1000} s`;
+      return this.#notReady(`${waited}: ${ready.reason}`);
+    }
+    await this.#untilWatched();
+    return null;
+  }
+
+  /** What the start alone came to, when nothing is sent. */
+  async outcomeOfBoot(): Promise<Outcome> {
+    await this.#settle(null);
+    const sent = { request: null, from: this.#startedAt, result: null, caveats: [] };
+    return this.#outcomeOf(sent, this.#startedAt, now());
+  }
+
+  /** Sends requests one after the other; stops early, with fewer outcomes, when the process ends. */
+  async send(requests: readonly SessionRequest[]): Promise<Outcome[]> {
+    const all: (Sent | Outcome)[] = [];
+    for (const [index, request] of requests.entries()) {
+      this.#options.signal?.throwIfAborted();
+      const sent = await this.#sendOne(request);
+      all.push(sent);
+      if ('kind' in sent) continue;
+      const isLast = index === requests.length - 1;
+      if (isLast || sent.result?.answer == null) await this.#settle(sent.result);
+      else await this.#options.sandbox.link.call('settle', { quietMs: 1, timeoutMs: 50 });
+      if (this.isOver) break;
+    }
+    const end = now();
+    const outcomes: Outcome[] = [];
+    for (const [index, sent] of all.entries()) {
+      if ('kind' in sent) {
+        outcomes.push(sent);
+        continue;
+      }
+      const next = all.slice(index + 1).find((one) => !('kind' in one)) as Sent | undefined;
+      const until = next?.from ?? end;
+      // The only request answers for the start as well; in a session the start is nobody's.
+      const from = requests.length === 1 ? this.#startedAt : sent.from;
+      outcomes.push(await this.#outcomeOf(sent, from, until));
+    }
+    return outcomes;
+  }
+
+  stop(): void {
+    this.#watching.stop();
+  }
+
+  async #start(aimAt: Instant): Promise<string | null> {
+    const { engine, sandbox, expectedBootMs, limits } = this.#options;
+    this.#clockOffsetMs = Math.round((aimAt - now()) / 1000 - expectedBootMs);
+    const { spec, caveats } = appContainer({
+      ...this.#options,
+      anchorId: sandbox.anchorId,
+      labels: sandbox.labels,
+      hostsPath: await this.#hosts(),
+      watchPath: await this.#prepareWatch(),
+      clockOffsetMs: this.#clockOffsetMs,
+    });
+    this.#caveats.push(...caveats);
+    const id = await engine.create(spec);
+    sandbox.containers.push(id);
+    this.#startedAt = now();
+    try {
+      await engine.start(id);
+    } catch (error) {
+      // The engine blames the command or the image for it: that is the app's affair.
+      if (error instanceof EngineError && [400, 404].includes(error.status)) return error.message;
+      throw error;
+    }
+    await this.#watching.follow(engine, id, limits.logBytesMax);
+    return null;
+  }
+
+  async #sendOne(request: SessionRequest): Promise<Sent | Outcome> {
+    const { sandbox, limits } = this.#options;
+    const { trigger, siblings, prefix = [], requestOverride = null } = request;
+    const { link } = sandbox;
+    const scope = await link.call('scope', { trigger, siblings });
+    if (scope.notReplayable !== null) {
+      return { kind: 'not-replayable', reason: scope.notReplayable };
+    }
+    const from = now();
+    const caveats: string[] = [];
+    if (trigger.triggerExchangeId === null) return { request, from, result: null, caveats };
+    const timeoutMs = limits.answerTimeoutMs;
+    for (const exchangeId of prefix) {
+      const call = { exchangeId, role: 'prefix' as const, override: null, timeoutMs };
+      await this.#orEnded(link.call('send', call));
+    }
+    const offMs = (now() - (scope.triggerAt ?? 0)) / 1000 + (this.#clockOffsetMs ?? 0);
+    if (Math.abs(offMs) > clockToleranceMs) {
+      caveats.push(`the clock was ${Math.round(offMs / 1000)} s away from the recorded time`);
+    }
+    const call = { role: 'trigger' as const, override: requestOverride, timeoutMs };
+    const sent = link.call('send', { exchangeId: trigger.triggerExchangeId, ...call });
+    const result = await this.#orEnded(sent);
+    if (result?.caveat) caveats.push(result.caveat);
+    return { request, from, result, caveats };
+  }
+
+  /** The result, or null when the process ends and there is none soon. */
+  async #orEnded<T>(result: Promise<T>): Promise<T | null> {
+    result.catch(() => {});
+    const ended = this.#watching.ended.then(() => sleep(exitAfterHangUpMs, null, { ref: false }));
+    return Promise.race([result, ended]);
+  }
+
+  /** Late calls, log lines and deaths are waited for. */
+  async #settle(result: SendResult | null): Promise<void> {
+    const { sandbox, limits } = this.#options;
+    const hungUp = result !== null && result.answer === null && result.noAnswer !== 'timeout';
+    const quiet = { quietMs: limits.settleMs, timeoutMs: limits.settleMs * 3 };
+    const settled = sandbox.link.call('settle', quiet);
+    await Promise.race([
+      hungUp ? settled.then(() => sleep(exitAfterHangUpMs - limits.settleMs)) : settled,
+      this.#watching.ended,
+    ]);
+    if (this.isOver) await this.#watching.untilLogEnded();
+  }
+
+  async #notReady(reason: string): Promise<Outcome> {
+    const observed = await this.#observed(null, this.#startedAt, now());
+    const first = observed.divergences[0];
+    const asked = first === undefined ? '' : `; it asked for what is not recorded: ${first.title}`;
+    return { kind: 'not-ready', reason: `${reason}${asked}`, observed };
+  }
+
+  async #outcomeOf(sent: Sent, from: Instant, until: Instant): Promise<Outcome> {
+    const observed = await this.#observed(sent, from, until);
+    const failures = await failuresOf({
+      at: sent.result?.sentAt ?? sent.from,
+      status: observed.answer?.status ?? null,
+      route: sent.request?.trigger.route ?? null,
+      log: observed.log.filter((line) => line.at >= sent.from),
+      exit: observed.exit,
+      locate: this.#options.locate,
+    });
+    if (failures.length > 0) return { kind: 'failed', failures, observed };
+    return { kind: 'succeeded', observed };
+  }
+
+  async #observed(sent: Sent | null, from: Instant, until: Instant): Promise<Observed> {
+    const watching = this.#watching;
+    const result = sent?.result ?? null;
+    const isLast = until >= (watching.exit?.at ?? Number.POSITIVE_INFINITY);
+    const exit = isLast ? watching.exit : null;
+    const file = this.#watchPath === null ? null : await readWatchFile(this.#watchPath);
+    const caveats = [...this.#caveats, ...(sent?.caveats ?? [])];
+    if (watching.logWasCut) caveats.push('the log was longer than what is kept of it');
+    return {
+      answer: result?.answer ?? null,
+      noAnswer: result?.answer ? null : noAnswerOf(result, exit !== null),
+      ...watching.between(from, until),
+      exit,
+      raised: file === null ? [] : await raisedOf(file.raised, this.#options.locate),
+      watched: this.#watched,
+      caveats,
+      bootMs: this.#bootMs,
+      tookMs: (now() - this.#startedAt) / 1000,
+    };
+  }
+
+  async #prepareWatch(): Promise<string | null> {
+    if (!this.#options.watchExceptions) return null;
+    this.#watchPath = join(this.#options.sandbox.directory, 'raised.ndjson');
+    await writeFile(this.#watchPath, '');
+    await chmod(this.#watchPath, 0o666); // the app may run as any user
+    return this.#watchPath;
+  }
+
+  /** The debugger attaches beside the start; the request must not overtake it. */
+  async #untilWatched(): Promise<void> {
+    if (this.#watchPath === null) return;
+    const deadlineMs = performance.now() + watchReadyTimeoutMs;
+    while (performance.now() < deadlineMs) {
+      const { started, ready } = await readWatchFile(this.#watchPath);
+      if (started === 0) break;
+      this.#watched = ready >= started;
+      if (this.#watched) return;
+      await sleep(10);
+    }
+    this.#caveats.push('exceptions could not be watched: it is not a Node that allows it');
+  }
+
+  async #hosts(): Promise<string> {
+    const path = join(this.#options.sandbox.directory, 'hosts');
+    const name = this.#options.sandbox.anchorId.slice(0, 12);
+    const local = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n';
+    await writeFile(path, `${local}${appAddress.v4}\t${name}\n`);
+    return path;
+  }
+}
+
+function noAnswerOf(result: SendResult | null, hasEnded: boolean): string | null {
+  if (hasEnded) return 'process exited';
+  return result?.noAnswer ?? null;
+}

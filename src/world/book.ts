@@ -1,0 +1,265 @@
+/**
+ * Everything recorded that may answer the app, and the rules by which it does: never an answer
+ * recorded for another question, and none at all where the recording leaves room for doubt.
+ */
+import type { Exchange } from '../domain/exchange.ts';
+import type { AnswerSource, Divergence, Grade } from '../domain/outcome.ts';
+import type { Instant } from '../domain/time.ts';
+import type { Question, Reply } from '../protocols/protocol.ts';
+import { type Choice, choose } from './choose.ts';
+import { changes, type Entry, type Recorded } from './entry.ts';
+import { nearestOf } from './nearest.ts';
+import { sameServer } from './server-identity.ts';
+import { type Tier, tierOf } from './tier.ts';
+
+/** What is being replayed: it decides which answers are whose. */
+export type Phase =
+  | { kind: 'boot' }
+  /** An earlier inbound exchange, sent for its effects. */
+  | { kind: 'prefix'; exchangeId: string }
+  | { kind: 'trigger' };
+
+/** How a question was answered. */
+export interface Decision {
+  reply: Reply;
+  grade: Grade;
+  source: AnswerSource;
+  exchangeId: string | null;
+  /** Set when the recording has no answer to it: what happened to the connection instead. */
+  unanswered: 'closed' | 'silent' | null;
+  /** Set when nothing recorded answers it. */
+  nearest: Divergence['nearest'];
+}
+
+const examplesMax = 5;
+
+export class Book {
+  #boot: Recorded | null = null;
+  #trigger: Recorded | null = null;
+  #siblings: Recorded[] = [];
+  #tiers: Tier[] = [];
+  #tiersByKey = new Map<string, { tier: Tier; equals: Entry[] }[]>();
+  /** What earlier phases asked when they were recorded, and have not asked yet. */
+  #leftover = new Set<Entry>();
+  #phase: Phase = { kind: 'boot' };
+  #used = new Set<Entry>();
+  #changesMade: Question[] = [];
+
+  /** The recording of the instance's start; begins its phase. */
+  openBoot(boot: Recorded): void {
+    this.#boot = boot;
+    this.begin({ kind: 'boot' });
+  }
+
+  /** The recording whose requests are sent next. Call `begin` afterwards. */
+  openScope(scope: { trigger: Recorded | null; siblings: Recorded[] }): void {
+    this.#leave();
+    this.#trigger = scope.trigger;
+    this.#siblings = scope.siblings;
+    this.#enter(this.#phase);
+  }
+
+  /** What is asked from here on belongs to this phase. */
+  begin(phase: Phase): void {
+    this.#leave();
+    this.#changesMade = [];
+    this.#enter(phase);
+  }
+
+  /** Looks a question up by the rules and takes note of what was answered. */
+  ask(question: Question): Decision {
+    const decision = this.#decide(question);
+    if (changes(question.effect)) this.#changesMade.push(question);
+    return decision;
+  }
+
+  /** Whole recorded exchanges with a server, for handshake parameters. Own ones come first. */
+  exchangesWith(server: Pick<Question, 'protocol' | 'transport' | 'server' | 'serverName'>) {
+    const found: Exchange[] = [];
+    for (const recorded of this.#all()) {
+      for (const exchange of recorded.exchanges) {
+        if (exchange.direction !== 'outbound' || exchange.protocol !== server.protocol) continue;
+        if (sameServer({ ...exchange, transport: server.transport }, server)) found.push(exchange);
+      }
+    }
+    return found;
+  }
+
+  /** Every recorded question, the trigger's own first. */
+  entries(): Entry[] {
+    return this.#all().flatMap((recorded) => recorded.entries);
+  }
+
+  #leave(): void {
+    for (const entry of this.#tiers[0]?.entries ?? []) this.#leftover.add(entry);
+    for (const entry of this.#used) this.#leftover.delete(entry);
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase;
+    this.#tiers = this.#tiersOf(phase);
+    this.#tiersByKey.clear();
+  }
+
+  #decide(question: Question): Decision {
+    let refusal: Extract<Choice, { kind: 'refused' }> | null = null;
+    for (const { tier, equals } of this.#equalsOf(question)) {
+      const choice = choose({
+        question,
+        tier,
+        equals,
+        used: this.#used,
+        changesMade: this.#changesMade.filter((made) => sameServer(made, question)).length,
+      });
+      if (choice.kind === 'found') return this.#served(choice.entry, choice.grade);
+      if (choice.kind === 'refused') {
+        refusal ??= choice;
+        if (tier.kind === 'own' && !changes(question.effect)) break;
+      }
+    }
+    if (refusal === null && question.effect === 'write') {
+      const examples = this.#acknowledged(question);
+      if (examples.length > 0) return assumed(examples);
+    }
+    return this.#none(question, refusal);
+  }
+
+  #served(entry: Entry, grade: Grade): Decision {
+    this.#used.add(entry);
+    const answered = entry.exchange.response !== null;
+    return {
+      reply: answered
+        ? { kind: 'recorded', exchange: entry.exchange }
+        : { kind: 'none', explanation: 'never answered when it was recorded' },
+      grade,
+      source: entry.source,
+      exchangeId: entry.exchange.id,
+      unanswered: answered ? null : entry.connectionClosedAt === null ? 'silent' : 'closed',
+      nearest: null,
+    };
+  }
+
+  #none(question: Question, refusal: Extract<Choice, { kind: 'refused' }> | null): Decision {
+    const nearest =
+      refusal === null
+        ? nearestOf(question, this.entries())
+        : {
+            exchangeId: refusal.nearest.exchange.id,
+            title: refusal.nearest.exchange.title,
+            difference: refusal.explanation,
+          };
+    const explanation =
+      nearest === null
+        ? 'nothing like it is recorded'
+        : `the nearest recorded is ${nearest.title} (${nearest.difference})`;
+    return {
+      reply: { kind: 'none', explanation },
+      grade: 'none',
+      source: 'none',
+      exchangeId: null,
+      unanswered: null,
+      nearest,
+    };
+  }
+
+  /** Writes of this form that successful siblings made and saw acknowledged. */
+  #acknowledged(question: Question): Exchange[] {
+    if (this.#phase.kind === 'boot') return [];
+    return this.#siblings
+      .flatMap(ownEntries)
+      .filter((entry) => entry.question.formKey === question.formKey)
+      .filter((entry) => changes(entry.question.effect) && sameServer(entry.question, question))
+      .filter(({ exchange }) => exchange.end === 'complete' && exchange.error === null)
+      .slice(0, examplesMax)
+      .map((entry) => entry.exchange);
+  }
+
+  #equalsOf(question: Question): { tier: Tier; equals: Entry[] }[] {
+    const key = JSON.stringify([
+      question.protocol,
+      question.transport,
+      question.server,
+      question.serverName,
+      question.normalisedKey,
+    ]);
+    let found = this.#tiersByKey.get(key);
+    if (found === undefined) {
+      found = this.#tiers.map((tier) => ({
+        tier,
+        equals: tier.entries.filter(
+          (entry) =>
+            entry.question.normalisedKey === question.normalisedKey &&
+            sameServer(entry.question, question),
+        ),
+      }));
+      this.#tiersByKey.set(key, found);
+    }
+    return found;
+  }
+
+  #tiersOf(phase: Phase): Tier[] {
+    const boot = this.#boot?.entries ?? [];
+    const window = this.#trigger?.entries ?? [];
+    if (phase.kind === 'boot') {
+      const at = this.#boot?.recording.from ?? 0;
+      return [
+        tierOf({ kind: 'own', entries: boot, at }),
+        tierOf({ kind: 'elsewhen', entries: window, at: this.#boot?.recording.to ?? 0 }),
+      ];
+    }
+    const span = spanOf(this.#trigger, phase);
+    const at = span.from;
+    const own = this.#ownOf(phase, span);
+    const isOwn = new Set(own);
+    const others = window.filter((entry) => !isOwn.has(entry));
+    const mixed = phase.kind === 'prefix' || this.#trigger?.recording.causality !== 'exact';
+    const leftover = [...this.#leftover].filter((entry) => !isOwn.has(entry));
+    const late = others.filter((entry) => entry.startedAt >= at);
+    const elsewhen = [...boot, ...others].sort((a, b) => a.startedAt - b.startedAt);
+    return [
+      tierOf({ kind: 'own', entries: own, at, mixed }),
+      tierOf({ kind: 'leftover', entries: leftover, at }),
+      tierOf({ kind: 'late', entries: late, at, mixed: true, among: [...own, ...late] }),
+      tierOf({ kind: 'elsewhen', entries: elsewhen, at }),
+      tierOf({ kind: 'sibling', entries: this.#siblings.flatMap(ownEntries), at }),
+    ];
+  }
+
+  #ownOf(phase: Phase, span: { from: Instant; to: Instant }): readonly Entry[] {
+    if (this.#trigger === null) return [];
+    if (phase.kind === 'trigger') return ownEntries(this.#trigger);
+    return this.#trigger.entries.filter(
+      (entry) => entry.startedAt >= span.from && entry.startedAt <= span.to,
+    );
+  }
+
+  #all(): Recorded[] {
+    return [this.#trigger, this.#boot, ...this.#siblings].filter((one) => one !== null);
+  }
+}
+
+/** The calls that belong to a recording's trigger. */
+function ownEntries(recorded: Recorded): readonly Entry[] {
+  const calls = new Set(recorded.recording.callExchangeIds);
+  return recorded.entries.filter((entry) => calls.has(entry.exchange.id));
+}
+
+function spanOf(recorded: Recorded | null, phase: Phase): { from: Instant; to: Instant } {
+  const id =
+    phase.kind === 'prefix' ? phase.exchangeId : (recorded?.recording.triggerExchangeId ?? null);
+  const exchange = recorded?.exchanges.find((one) => one.id === id);
+  if (exchange?.request == null) return { from: 0, to: 0 };
+  const { startedAt } = exchange.request;
+  return { from: startedAt, to: exchange.response?.endedAt ?? recorded!.recording.to };
+}
+
+function assumed(examples: Exchange[]): Decision {
+  return {
+    reply: { kind: 'assumed', examples },
+    grade: 'assumed',
+    source: 'sibling',
+    exchangeId: examples[0]!.id,
+    unanswered: null,
+    nearest: null,
+  };
+}

@@ -1,0 +1,104 @@
+/** Writes down what the app asked and got, and knows when it has become quiet. */
+import type { Divergence, Served } from '../domain/outcome.ts';
+import { now } from '../domain/time.ts';
+import type { Endpoint, Transport } from '../domain/wire.ts';
+import type { Question } from '../protocols/protocol.ts';
+import type { Decision } from './book.ts';
+
+/** The part of a question that is known before anything was asked. */
+export type Asked = Pick<Question, 'protocol' | 'transport' | 'server' | 'serverName'>;
+
+export class Notebook {
+  duringBoot = true;
+  #lastActivityMs = performance.now();
+  #pending: Served | null = null;
+  readonly #onServed: (served: Served) => void;
+  readonly #onDiverged: (divergence: Divergence) => void;
+
+  constructor(options: {
+    onServed: (served: Served) => void;
+    onDiverged: (divergence: Divergence) => void;
+  }) {
+    this.#onServed = options.onServed;
+    this.#onDiverged = options.onDiverged;
+  }
+
+  /**
+   * A question and how it was answered. It is told on at the end of the turn, so that names of
+   * values that its answerer makes up are told with it.
+   */
+  asked(question: Question, decision: Decision): void {
+    this.#serve(question, {
+      key: question.exactKey,
+      formKey: question.formKey,
+      title: question.title,
+      effect: question.effect,
+      grade: decision.grade,
+      source: decision.source,
+      exchangeId: decision.exchangeId,
+    });
+    if (decision.grade !== 'none') return;
+    this.#onDiverged({
+      at: now(),
+      transport: question.transport,
+      server: question.server,
+      serverName: question.serverName,
+      protocol: question.protocol,
+      title: question.title,
+      effect: question.effect,
+      nearest: decision.nearest,
+      duringBoot: this.duringBoot,
+    });
+  }
+
+  /** An answer that carries no data and was made up by protocol. */
+  synthesised(where: Asked, title: string): void {
+    const form = `${where.protocol} ${title}`;
+    this.#serve(where, {
+      ...{ key: form, formKey: form, title, effect: 'control', grade: 'synthesised' },
+      ...{ source: 'none', exchangeId: null },
+    });
+  }
+
+  /** Values that were made up for the question that was asked last, in the same turn. */
+  assumed(names: string[]): void {
+    this.#pending?.assumed.push(...names);
+  }
+
+  /** Something was sent that no recording knows: to nobody, or in no protocol. */
+  stray(stray: {
+    transport: Transport;
+    server: Endpoint;
+    serverName: string | null;
+    protocol: string;
+    title: string;
+  }): void {
+    this.active();
+    this.#onDiverged({
+      ...{ ...stray, at: now(), effect: 'unknown', nearest: null, duringBoot: this.duringBoot },
+    });
+  }
+
+  active(): void {
+    this.#lastActivityMs = performance.now();
+  }
+
+  /** Milliseconds since the app last did anything. */
+  quietMs(): number {
+    return performance.now() - this.#lastActivityMs;
+  }
+
+  #serve(
+    where: Asked,
+    what: Omit<Served, 'at' | 'protocol' | 'server' | 'serverName' | 'assumed' | 'duringBoot'>,
+  ): void {
+    this.active();
+    const { protocol, server, serverName } = where;
+    const served: Served = {
+      ...{ at: now(), protocol, server, serverName, ...what },
+      ...{ assumed: [], duringBoot: this.duringBoot },
+    };
+    this.#pending = served;
+    queueMicrotask(() => this.#onServed(served));
+  }
+}
