@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { extract } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRepository, openRepository, treeEntriesOf } from './bare.ts';
 import type { Repository } from './repository.ts';
@@ -53,14 +52,8 @@ describe('repository', () => {
 
   it('archives everything that was pushed, whatever attributes say', async () => {
     const tar = await buffer(repository.archive(first));
-    const names: string[] = [];
-    const unpack = extract();
-    unpack.end(tar);
-    for await (const entry of unpack) {
-      names.push(entry.header.name);
-      entry.resume();
-    }
-    expect(names).toContain('left out.txt');
+    // A member's name begins at a multiple of 512.
+    expect(tar.indexOf('left out.txt') % 512).toBe(0);
     const missing = repository.archive('0'.repeat(40));
     await expect(buffer(missing)).rejects.toThrow(/git archive/);
   });

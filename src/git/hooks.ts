@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Push } from './http-backend.ts';
+import type { HookMessage } from './post-receive.ts';
 
 export interface PushedRef {
   /** `refs/heads/main`. */
@@ -87,7 +88,7 @@ function receive(
     if (text.includes('\n')) return;
     text += part;
     if (!text.includes('\n')) return;
-    const { id, updates } = JSON.parse(text) as { id: string; updates: string };
+    const { id, updates } = JSON.parse(text) as HookMessage;
     const who = pushers.get(id);
     if (!who) return socket.end('this push is not known to the server\n');
     // Control characters could move a terminal's cursor; git adds `remote:` to each line.
