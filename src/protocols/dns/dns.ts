@@ -14,6 +14,7 @@ import { DnsReader } from './reader.ts';
 
 export const dns: Protocol = {
   name: 'dns',
+  lasting: 'names',
   detect,
   reader: (head) => new DnsReader(head),
   question,
@@ -62,9 +63,9 @@ function explain(exchange: Exchange): string[] {
   const answers = response?.answers ?? [];
   return [
     exchange.title,
-    ...answers.map(({ name, type, ttl, data }) => {
+    ...answers.map(({ name, type, data }) => {
       const text = typeof data === 'string' ? data : JSON.stringify(data);
-      return `< ${name} ${ttl} ${type} ${text}`;
+      return `< ${name} ${type} ${text}`;
     }),
   ];
 }

@@ -15,8 +15,8 @@ export interface DnsQuery {
 export interface DnsResponse {
   /** `NOERROR`, `NXDOMAIN`, `SERVFAIL` ... */
   rcode: string;
-  answers: { name: string; type: string; ttl: number; data: unknown }[];
-  /** The datagram as it came, in base64: what is sent again, with another id. */
+  answers: { name: string; type: string; data: unknown }[];
+  /** The datagram in base64, without its id and with all times to live set to one value. */
   raw: string;
 }
 
@@ -43,15 +43,34 @@ export function dnsMessage(bytes: Uint8Array): DnsMessage | null {
   if (question.class !== 'IN') return null;
   const query = { name: question.name === '.' ? '' : question.name, type: question.type };
   const isResponse = decoded.type === 'response';
-  const answers = decoded.answers.map(({ name, type, ttl, data }) => ({
+  const answers = decoded.answers.map(({ name, type, data }) => ({
     name,
     type,
-    ttl: ttl ?? 0,
     data: Buffer.isBuffer(data) ? data.toString('base64') : plain(data),
   }));
-  const raw = Buffer.from(bytes).toString('base64');
+  const raw = Buffer.from(timeless(bytes)).toString('base64');
   const response = isResponse ? { rcode: decoded.rcode ?? 'NOERROR', answers, raw } : null;
   return { id: decoded.id, isResponse, query, response };
+}
+
+/** Seconds; what is left of a recorded one says when somebody else asked, not what was asked. */
+const timeToLive = 60;
+
+/** A response with id 0 and equal times to live: the same answer at another time is the same. */
+function timeless(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt16BE(0, 0);
+  const records = copy.readUInt16BE(6) + copy.readUInt16BE(8) + copy.readUInt16BE(10);
+  let at = 12 + (questionSection(bytes)?.length ?? copy.length);
+  for (let i = 0; i < records; i += 1) {
+    while (at < copy.length && copy[at]! > 0 && copy[at]! < 0xc0) at += copy[at]! + 1;
+    at += (copy[at] ?? 0) >= 0xc0 ? 2 : 1;
+    if (at + 10 > copy.length) break;
+    // In OPT (RFC 6891) these four bytes are flags.
+    if (copy.readUInt16BE(at) !== 41) copy.writeUInt32BE(timeToLive, at + 4);
+    at += 10 + copy.readUInt16BE(at + 8);
+  }
+  return copy;
 }
 
 /** The question section of a datagram, byte for byte: one name without compression, type, class. */

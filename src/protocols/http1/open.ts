@@ -15,6 +15,8 @@ export class Half<Head> {
   startedAt = 0;
   endedAt = 0;
   pieces: Uint8Array[] = [];
+  /** Some of its bytes are not held. */
+  holed = false;
 
   begin(pos: number, at: number): void {
     this.startPos = pos;
@@ -28,8 +30,8 @@ export class OpenExchange {
   readonly request: Half<RequestHead> | null;
   response: Half<ResponseHead> | null = null;
   interim: ResponseHead[] = [];
-  /** Some of its bytes are not held. */
-  holed = false;
+  /** Something of it is not held, or not known to belong to it. */
+  #incomplete = false;
   malformed = false;
   handedOver = false;
   /** Bytes of both bodies so far, held or not. */
@@ -39,17 +41,19 @@ export class OpenExchange {
     this.request = request;
   }
 
-  /** Keeps a piece of a body, or drops all of it once there is more than may be held. */
+  /** Keeps a piece of a body, or drops that body once both together are more than may be held. */
   add(half: Half<unknown>, bytes: Uint8Array, bodyBytesMax: number): void {
     this.bodyBytes += bytes.length;
-    if (this.bodyBytes > bodyBytesMax) this.drop();
-    if (!this.holed) half.pieces.push(bytes.slice());
+    if (this.bodyBytes > bodyBytesMax) this.drop(half);
+    if (!half.holed) half.pieces.push(bytes.slice());
   }
 
-  drop(): void {
-    this.holed = true;
-    if (this.request !== null) this.request.pieces = [];
-    if (this.response !== null) this.response.pieces = [];
+  /** Bytes of a half are missing: it never counts as whole again. */
+  drop(half: Half<unknown> | null): void {
+    this.#incomplete = true;
+    if (half === null) return;
+    half.holed = true;
+    half.pieces = [];
   }
 
   /** What it has become; `end` is used where the exchange itself does not say otherwise. */
@@ -76,19 +80,19 @@ export class OpenExchange {
 
   #endOf(end: ExchangeEnd): ExchangeEnd {
     if (this.malformed) return 'malformed';
-    if (this.holed) return 'gap';
+    if (this.#incomplete) return 'gap';
     return this.handedOver ? 'handed-over' : end;
   }
 
   #requestMeaning(half: Half<RequestHead>): HttpRequest {
     const { method, target, version, headers } = half.head!;
-    const body = half.done && !this.holed ? bodyOf(joined(half.pieces)) : null;
+    const body = half.done && !half.holed ? bodyOf(joined(half.pieces)) : null;
     return { method, target, version, headers, trailers: half.trailers, body };
   }
 
   #responseMeaning(half: Half<ResponseHead>): HttpResponse {
     const { status, reason, version, headers } = half.head!;
-    const body = half.done && !this.holed ? bodyOf(joined(half.pieces)) : null;
+    const body = half.done && !half.holed ? bodyOf(joined(half.pieces)) : null;
     const interim = this.interim.map((one) => ({
       status: one.status,
       reason: one.reason,

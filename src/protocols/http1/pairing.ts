@@ -64,9 +64,10 @@ export class Pairing {
 
   /** Bytes are missing or the order is unsure: nothing that is open counts as whole. */
   lose(): void {
-    this.#unconfirmed?.open.drop();
+    const last = this.#unconfirmed?.open;
+    last?.drop(last.response);
     this.confirm();
-    for (const open of this.#open) open.drop();
+    for (const open of this.#open) open.drop(open.response);
     this.endAll('gap');
     this.resynced = true;
   }

@@ -33,10 +33,10 @@ const hopByHop = new Set([
 const incidental =
   /^(date|x-amz-date|x-ms-date|idempotency-key|(x-)?(request|correlation|amzn-trace|cloud-trace-context|b3|datadog|ot|client-trace)(-.*)?|traceparent|tracestate|baggage|b3|sentry-trace|uber-trace-id|newrelic|elastic-apm-traceparent)$/;
 
-/** The question of a recorded exchange; null where it is not whole. */
+/** The question of a recorded exchange; null where the request is not whole. */
 export function questionOf(exchange: Exchange): Question | null {
   const request = requestOf(exchange);
-  if (request === null || request.body === null || exchange.end !== 'complete') return null;
+  if (request === null || request.body === null || exchange.end === 'malformed') return null;
   return questionFrom(request, exchange);
 }
 

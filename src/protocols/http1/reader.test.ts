@@ -201,7 +201,7 @@ describe('what is not whole', () => {
       ['server', ok('y')],
     ];
     expect(read(http1, chunksOf(said, 512), { bodyBytesMax: 1000 }).map(short)).toEqual([
-      ['gap', 'GET /big', null, 200, null],
+      ['gap', 'GET /big', '', 200, null],
       ['complete', 'GET /small', '', 200, 'y'],
     ]);
   });
@@ -225,7 +225,7 @@ describe('what is not whole', () => {
     }
     reader.close(1);
     expect(reader.take().map(short)).toEqual([
-      ['gap', 'GET /file', null, 200, null],
+      ['gap', 'GET /file', '', 200, null],
       ['complete', 'GET /next', '', 200, 'next'],
     ]);
   });

@@ -103,7 +103,7 @@ export class Http1Reader implements Reader {
     const parser = from === 'client' ? this.#client : this.#server;
     if (this.#held === null && parser.busy) {
       const current = from === 'client' ? this.#asking : this.#pairing.answering();
-      current?.drop();
+      current?.drop(from === 'client' ? current.request : current.response);
       if (parser.skip(length)) return;
     }
     this.#lose();

@@ -28,7 +28,7 @@ export const opaque: Protocol = {
 
 function question(exchange: Exchange): Question | null {
   const meaning = (exchange.request?.meaning as OpaqueBytes | null | undefined) ?? null;
-  if (meaning === null || exchange.response === null || exchange.end !== 'complete') return null;
+  if (meaning === null) return null;
   return questionFrom(Buffer.from(meaning.base64, 'base64'), exchange);
 }
 
