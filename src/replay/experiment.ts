@@ -1,17 +1,16 @@
 /** One process in one sandbox: boots it, sends it requests, and says what came of each. */
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Failure } from '../domain/failure.ts';
 import type { Observed, Outcome } from '../domain/outcome.ts';
 import { type Instant, now } from '../domain/time.ts';
 import { type Engine, EngineError } from '../engine/engine.ts';
 import { failuresOf } from '../symptoms/failures.ts';
-import { appAddress } from '../world/cable.ts';
+import { fingerprintOf } from '../symptoms/fingerprint.ts';
 import type { SendResult } from '../world/messages.ts';
 import { appContainer } from './app-container.ts';
 import type { Assets } from './assets.ts';
+import { ExceptionWatch } from './exception-watch.ts';
 import type { ImageRuntime } from './image-runtime.ts';
-import { raisedOf, readWatchFile } from './raised.ts';
 import type { ReplayLimits, SessionOptions, SessionRequest } from './replay.ts';
 import type { Sandbox } from './sandbox.ts';
 import { Watching } from './watching.ts';
@@ -33,9 +32,10 @@ interface Sent {
   from: Instant;
   result: SendResult | null;
   caveats: string[];
+  /** How many exceptions had been raised before. */
+  raisedBefore: number;
 }
 
-const watchReadyTimeoutMs = 5000;
 const exitAfterHangUpMs = 2000;
 /** How long the clock may be off before it is said. */
 const clockToleranceMs = 60_000;
@@ -47,7 +47,7 @@ export class Experiment {
   #startedAt: Instant = 0;
   #clockOffsetMs: number | null = null;
   #bootMs = 0;
-  #watchPath: string | null = null;
+  #watch: ExceptionWatch | null = null;
   #watched = false;
 
   constructor(options: ExperimentOptions) {
@@ -95,15 +95,19 @@ export class Experiment {
       const waited = `not ready after ${limits.bootTimeoutMs / 1000} s`;
       return this.#notReady(`${waited}: ${ready.reason}`);
     }
-    await this.#untilWatched();
+    this.#watched = (await this.#watch?.untilWatched()) ?? false;
+    if (this.#watch !== null && !this.#watched) {
+      this.#caveats.push('exceptions could not be watched: it is not a Node that allows it');
+    }
     return null;
   }
 
   /** What the start alone came to, when nothing is sent. */
   async outcomeOfBoot(): Promise<Outcome> {
     await this.#settle(null);
-    const sent = { request: null, from: this.#startedAt, result: null, caveats: [] };
-    return this.#outcomeOf(sent, this.#startedAt, now());
+    const from = this.#startedAt;
+    const sent = { request: null, from, result: null, caveats: [], raisedBefore: 0 };
+    return this.#outcomeOf(sent, { end: now(), isOnly: true });
   }
 
   /** Sends requests one after the other; stops early, with fewer outcomes, when the process ends. */
@@ -127,10 +131,7 @@ export class Experiment {
         continue;
       }
       const next = all.slice(index + 1).find((one) => !('kind' in one)) as Sent | undefined;
-      const until = next?.from ?? end;
-      // The only request answers for the start as well; in a session the start is nobody's.
-      const from = requests.length === 1 ? this.#startedAt : sent.from;
-      outcomes.push(await this.#outcomeOf(sent, from, until));
+      outcomes.push(await this.#outcomeOf(sent, { next, end, isOnly: requests.length === 1 }));
     }
     return outcomes;
   }
@@ -140,14 +141,15 @@ export class Experiment {
   }
 
   async #start(aimAt: Instant): Promise<string | null> {
-    const { engine, sandbox, expectedBootMs, limits } = this.#options;
+    const { engine, sandbox, expectedBootMs, limits, watchExceptions } = this.#options;
     this.#clockOffsetMs = Math.round((aimAt - now()) / 1000 - expectedBootMs);
+    if (watchExceptions) this.#watch = await ExceptionWatch.prepare(sandbox.directory);
     const { spec, caveats } = appContainer({
       ...this.#options,
       anchorId: sandbox.anchorId,
       labels: sandbox.labels,
-      hostsPath: await this.#hosts(),
-      watchPath: await this.#prepareWatch(),
+      hostsPath: sandbox.hostsPath,
+      watchPath: this.#watch?.path ?? null,
       clockOffsetMs: this.#clockOffsetMs,
     });
     this.#caveats.push(...caveats);
@@ -175,7 +177,10 @@ export class Experiment {
     }
     const from = now();
     const caveats: string[] = [];
-    if (trigger.triggerExchangeId === null) return { request, from, result: null, caveats };
+    const raisedBefore = (await this.#watch?.count()) ?? 0;
+    if (trigger.triggerExchangeId === null) {
+      return { request, from, result: null, caveats, raisedBefore };
+    }
     const timeoutMs = limits.answerTimeoutMs;
     for (const exchangeId of prefix) {
       const call = { exchangeId, role: 'prefix' as const, override: null, timeoutMs };
@@ -189,7 +194,7 @@ export class Experiment {
     const sent = link.call('send', { exchangeId: trigger.triggerExchangeId, ...call });
     const result = await this.#orEnded(sent);
     if (result?.caveat) caveats.push(result.caveat);
-    return { request, from, result, caveats };
+    return { request, from, result, caveats, raisedBefore };
   }
 
   /** The result, or null when the process ends and there is none soon. */
@@ -213,14 +218,25 @@ export class Experiment {
   }
 
   async #notReady(reason: string): Promise<Outcome> {
-    const observed = await this.#observed(null, this.#startedAt, now());
+    const range = { from: this.#startedAt, until: now(), raisedFrom: 0, raisedUntil: Infinity };
+    const observed = await this.#observed(null, range);
     const first = observed.divergences[0];
     const asked = first === undefined ? '' : `; it asked for what is not recorded: ${first.title}`;
     return { kind: 'not-ready', reason: `${reason}${asked}`, observed };
   }
 
-  async #outcomeOf(sent: Sent, from: Instant, until: Instant): Promise<Outcome> {
-    const observed = await this.#observed(sent, from, until);
+  async #outcomeOf(
+    sent: Sent,
+    place: { next?: Sent | undefined; end: Instant; isOnly: boolean },
+  ): Promise<Outcome> {
+    const { next, end, isOnly } = place;
+    const observed = await this.#observed(sent, {
+      // The only request answers for the start as well; in a session the start is nobody's.
+      from: isOnly ? this.#startedAt : sent.from,
+      until: next?.from ?? end,
+      raisedFrom: isOnly ? 0 : sent.raisedBefore,
+      raisedUntil: next?.raisedBefore ?? Number.POSITIVE_INFINITY,
+    });
     const failures = await failuresOf({
       at: sent.result?.sentAt ?? sent.from,
       status: observed.answer?.status ?? null,
@@ -229,16 +245,24 @@ export class Experiment {
       exit: observed.exit,
       locate: this.#options.locate,
     });
+    const { noAnswer } = observed;
+    if (failures.length === 0 && noAnswer !== null && sent.result !== null) {
+      failures.push(unansweredFailure(sent, noAnswer));
+    }
     if (failures.length > 0) return { kind: 'failed', failures, observed };
     return { kind: 'succeeded', observed };
   }
 
-  async #observed(sent: Sent | null, from: Instant, until: Instant): Promise<Observed> {
+  async #observed(
+    sent: Sent | null,
+    range: { from: Instant; until: Instant; raisedFrom: number; raisedUntil: number },
+  ): Promise<Observed> {
+    const { from, until } = range;
+    const { locate } = this.#options;
     const watching = this.#watching;
     const result = sent?.result ?? null;
     const isLast = until >= (watching.exit?.at ?? Number.POSITIVE_INFINITY);
     const exit = isLast ? watching.exit : null;
-    const file = this.#watchPath === null ? null : await readWatchFile(this.#watchPath);
     const caveats = [...this.#caveats, ...(sent?.caveats ?? [])];
     if (watching.logWasCut) caveats.push('the log was longer than what is kept of it');
     return {
@@ -246,43 +270,22 @@ export class Experiment {
       noAnswer: result?.answer ? null : noAnswerOf(result, exit !== null),
       ...watching.between(from, until),
       exit,
-      raised: file === null ? [] : await raisedOf(file.raised, this.#options.locate),
+      raised: (await this.#watch?.between(range.raisedFrom, range.raisedUntil, locate)) ?? [],
       watched: this.#watched,
       caveats,
       bootMs: this.#bootMs,
       tookMs: (now() - this.#startedAt) / 1000,
     };
   }
+}
 
-  async #prepareWatch(): Promise<string | null> {
-    if (!this.#options.watchExceptions) return null;
-    this.#watchPath = join(this.#options.sandbox.directory, 'raised.ndjson');
-    await writeFile(this.#watchPath, '');
-    await chmod(this.#watchPath, 0o666); // the app may run as any user
-    return this.#watchPath;
-  }
-
-  /** The debugger attaches beside the start; the request must not overtake it. */
-  async #untilWatched(): Promise<void> {
-    if (this.#watchPath === null) return;
-    const deadlineMs = performance.now() + watchReadyTimeoutMs;
-    while (performance.now() < deadlineMs) {
-      const { started, ready } = await readWatchFile(this.#watchPath);
-      if (started === 0) break;
-      this.#watched = ready >= started;
-      if (this.#watched) return;
-      await sleep(10);
-    }
-    this.#caveats.push('exceptions could not be watched: it is not a Node that allows it');
-  }
-
-  async #hosts(): Promise<string> {
-    const path = join(this.#options.sandbox.directory, 'hosts');
-    const name = this.#options.sandbox.anchorId.slice(0, 12);
-    const local = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n';
-    await writeFile(path, `${local}${appAddress.v4}\t${name}\n`);
-    return path;
-  }
+/** A request that gets no answer has not succeeded, whatever else was seen. */
+function unansweredFailure(sent: Sent, noAnswer: string): Failure {
+  const parts = {
+    ...{ kind: 'server-error' as const, trace: null, status: null, exit: null },
+    ...{ route: sent.request?.trigger.route ?? null, message: `no answer: ${noAnswer}` },
+  };
+  return { ...parts, at: sent.from, fingerprint: fingerprintOf(parts) };
 }
 
 function noAnswerOf(result: SendResult | null, hasEnded: boolean): string | null {

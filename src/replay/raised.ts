@@ -14,7 +14,7 @@ export interface WatchFile {
   raised: RaisedLine[];
 }
 
-interface RaisedLine {
+export interface RaisedLine {
   type: string;
   message: string;
   uncaught: boolean;

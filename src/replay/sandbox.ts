@@ -1,10 +1,10 @@
 /** Opens the anchor and the world of a replay, joined by their cable; see docs in `world/cable.ts`. */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ContainerSpec, Engine } from '../engine/engine.ts';
-import { anchorScript } from '../world/cable.ts';
+import { anchorScript, appAddress } from '../world/cable.ts';
 import type { Assets } from './assets.ts';
 import { WorldLink } from './world-link.ts';
 
@@ -25,6 +25,8 @@ export interface Sandbox {
   /** A folder of this sandbox alone, removed with it. */
   directory: string;
   labels: Record<string, string>;
+  /** The app's /etc/hosts: itself and nobody else. */
+  hostsPath: string;
   /** Containers to remove with it. */
   containers: string[];
   close(): Promise<void>;
@@ -52,6 +54,8 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
     const anchorId = await engine.create(anchorSpec(options, labels));
     containers.push(anchorId);
     await engine.start(anchorId);
+    const hostsPath = join(directory, 'hosts');
+    await writeFile(hostsPath, hostsText(anchorId));
     const worldId = await engine.create(worldSpec(options, { labels, anchorId, io }));
     containers.push(worldId);
     await engine.start(worldId);
@@ -60,7 +64,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
       () => {},
     );
     await link.up(options.openTimeoutMs);
-    return { anchorId, link, directory, labels, containers, close };
+    return { anchorId, link, directory, labels, hostsPath, containers, close };
   } catch (error) {
     await close();
     throw error;
@@ -109,6 +113,12 @@ function worldSpec(
     memoryBytesMax: options.worldMemoryBytesMax,
     processesMax: 64,
   };
+}
+
+/** The app's host name is its anchor's. */
+function hostsText(anchorId: string): string {
+  const local = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n';
+  return `${local}${appAddress.v4}\t${anchorId.slice(0, 12)}\n`;
 }
 
 async function lastWords(engine: Engine, worldId: string): Promise<string> {

@@ -8,6 +8,9 @@ import type { WorldLink } from './world-link.ts';
 /** How long the last lines of a process that ended may take to arrive. */
 const logEndTimeoutMs = 3000;
 
+/** What a Node that is watched says when it ends; not the app's own words. */
+const debuggerFarewell = 'Waiting for the debugger to disconnect...';
+
 export class Watching {
   readonly log: LogLine[] = [];
   readonly served: Served[] = [];
@@ -46,6 +49,7 @@ export class Watching {
     this.#stopFollowing = await engine.follow(id, {
       onEnd,
       onLine: (line) => {
+        if (line.text === debuggerFarewell) return;
         this.#logBytes += line.text.length;
         if (this.#logBytes <= logBytesMax) this.log.push(line);
         else this.logWasCut = true;

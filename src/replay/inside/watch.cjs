@@ -39,6 +39,9 @@ function watchMain() {
   session.connectToMainThread();
   let raised = 0;
   let sequence = 0;
+  // Frames name their script by number only.
+  const urls = new Map();
+  session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url));
   session.on('Debugger.paused', ({ params }) => {
     sequence += 1;
     const mine = sequence;
@@ -49,6 +52,9 @@ function watchMain() {
       session.post('Debugger.resume');
     };
     if (params.reason !== 'exception' && params.reason !== 'promiseRejection') return resume();
+    for (const frame of params.callFrames) {
+      frame.url = frame.url || urls.get(frame.location.scriptId) || '';
+    }
     const frames = params.callFrames.filter(isOfApp);
     if (frames.length === 0) return resume();
     raised += 1;
