@@ -1,9 +1,11 @@
 // UDP sockets as connections: one per peer, each datagram a chunk, positions counted per peer because
 // a socket without a fixed peer (musl's resolver asks several servers at once) mixes them.
 import type { Instant } from '../domain/time.ts';
+import type { Chunk } from '../domain/wire.ts';
 import type { Tracked } from './connection.ts';
 import type { Address, DataEvent, OpenEvent } from './sensor/types.ts';
 import { flag } from './slab.ts';
+import type { HeldChunk } from './window.ts';
 
 interface Socket {
   local: Address;
@@ -94,4 +96,16 @@ export class Datagrams {
     socket.byPeer.set(key, made);
     return made;
   }
+}
+
+/** Chunks of a window as datagrams: one that came in several parts is one again. */
+export function joinedDatagrams(held: readonly HeldChunk[]): Chunk[] {
+  const chunks: Chunk[] = [];
+  for (const { from, pos, at, bytes, continued } of held) {
+    const before = chunks.at(-1);
+    if (continued && before !== undefined && before.from === from) {
+      before.bytes = Buffer.concat([before.bytes, bytes]);
+    } else chunks.push({ from, pos, at, bytes });
+  }
+  return chunks;
 }

@@ -2,10 +2,10 @@
 // of a pooled connection), and the answers of name look-ups. Works a full slab at a time.
 import type { Chunk } from '../domain/wire.ts';
 import type { Tracked } from './connection.ts';
+import { Names } from './names.ts';
 import { flag, type Slab } from './slab.ts';
 
-/** Look-ups of one instance that are kept after they left the window. */
-const namesMax = 256;
+/** Bytes of one look-up's connection that are kept. */
 const nameBytesMax = 16 * 1024;
 /** States remembered per connection; each stands for the time from one slab on. */
 const statesMax = 128;
@@ -13,8 +13,7 @@ const statesMax = 128;
 export class Follower {
   readonly #connections: Map<number, Tracked>;
   readonly #bodyBytesMax: number;
-  /** Closed look-ups, oldest first. */
-  readonly #names: Tracked[] = [];
+  readonly #names = new Names();
 
   constructor(options: { connections: Map<number, Tracked>; bodyBytesMax: number }) {
     this.#connections = options.connections;
@@ -44,13 +43,11 @@ export class Follower {
 
   /** A closed connection has left the window. */
   forget(tracked: Tracked): void {
-    if (tracked.kept.length === 0) return;
-    this.#names.push(tracked);
-    if (this.#names.length > namesMax) this.#names.shift();
+    if (tracked.kept.length > 0) this.#names.add(tracked);
   }
 
   names(): Tracked[] {
-    return this.#names;
+    return this.#names.all();
   }
 
   #feed(tracked: Tracked, chunk: Chunk): void {

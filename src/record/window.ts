@@ -11,6 +11,8 @@ export interface HeldChunk {
   at: Instant;
   bytes: Uint8Array;
   turn: boolean;
+  /** Goes on with the datagram of the chunk before. */
+  continued: boolean;
   /** The slab in which it lay: tells which carried state comes before it. */
   sequence: number;
 }
@@ -82,6 +84,11 @@ export class Window {
     return this.#slabs[0]?.sequence ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Sequence of the slab at a fraction of the window, counted from its oldest. */
+  sequenceAt(fraction: number): number {
+    return this.#slabs[Math.floor((this.#slabs.length - 1) * fraction)]?.sequence ?? 0;
+  }
+
   clear(): void {
     this.#drop(this.#slabs.length);
   }
@@ -101,6 +108,7 @@ export class Window {
       at: slab.at[index]!,
       bytes: new Uint8Array(slab.bytes.subarray(offset, offset + slab.length[index]!)),
       turn: (flags & flag.turn) !== 0,
+      continued: (flags & flag.continued) !== 0,
       sequence: slab.sequence,
     };
   }

@@ -1,0 +1,81 @@
+// How much is held of what a recording is about, and why not more. Errs on the side of saying so: a
+// recording that claims to be whole and is not would make a verdict worthless.
+import type { ByteRange, Exchange, ExchangePart } from '../domain/exchange.ts';
+import type { Completeness } from '../domain/recording.ts';
+import type { Instant } from '../domain/time.ts';
+import { type Connection, endpointText, type Gap, type Side } from '../domain/wire.ts';
+
+export interface CompletenessOptions {
+  connections: readonly Connection[];
+  /** The exchanges that the recording is about: the trigger and its calls, or all of a boot. */
+  exchanges: readonly Exchange[];
+  /** The time in which they happened: gaps without a readable exchange count by it. */
+  from: Instant;
+  to: Instant;
+  /** What is known to be missing beside the connections themselves. */
+  reasons: readonly string[];
+  /** Gaps with the time at which they were noticed, by connection. */
+  gapsAt: (connection: Connection, range: { from: Instant; to: Instant }) => Gap[];
+}
+
+export function completenessOf(options: CompletenessOptions): Completeness {
+  const reasons = new Set(options.reasons);
+  let seenBytes = 0;
+  let totalBytes = 0;
+  const used = new Map<string, Exchange[]>();
+  for (const exchange of options.exchanges) {
+    used.set(exchange.connectionId, [...(used.get(exchange.connectionId) ?? []), exchange]);
+  }
+  for (const connection of options.connections) {
+    const exchanges = used.get(connection.id) ?? [];
+    const gaps = new Set(exchanges.flatMap((exchange) => gapsOf(connection, exchange)));
+    const late = options.gapsAt(connection, { from: options.from, to: options.to });
+    for (const gap of late) {
+      const same = [...gaps].some((each) => each.from === gap.from && each.pos === gap.pos);
+      if (!same) gaps.add(gap);
+    }
+    const missing = [...gaps].reduce((sum, gap) => sum + gap.length, 0);
+    const held = exchanges.reduce((sum, exchange) => sum + bytesOf(exchange), 0);
+    const within = exchanges
+      .flatMap((exchange) => gapsOf(connection, exchange))
+      .reduce((sum, gap) => sum + gap.length, 0);
+    totalBytes += held - within + missing;
+    seenBytes += held - within;
+    for (const gap of gaps) reasons.add(gapText(connection, gap));
+  }
+  for (const exchange of options.exchanges) {
+    if (exchange.end !== 'gap' && exchange.end !== 'malformed') continue;
+    const what = exchange.end === 'gap' ? 'is not held whole' : 'could not be read';
+    reasons.add(`exchange ${exchange.id} (${exchange.protocol}) ${what}`);
+  }
+  return { seenBytes, totalBytes, reasons: [...reasons].slice(0, reasonsMax) };
+}
+
+const reasonsMax = 20;
+
+/** Gaps that fall into an exchange's own bytes. */
+function gapsOf(connection: Connection, exchange: Exchange): Gap[] {
+  const requests: Side = 'client';
+  const touches = (part: ExchangePart | null, side: Side) =>
+    connection.gaps.filter(
+      (gap) => part !== null && gap.from === side && overlap(part.range, gap) && gap.length > 0,
+    );
+  return [...touches(exchange.request, requests), ...touches(exchange.response, 'server')];
+}
+
+function overlap(range: ByteRange, gap: Gap): boolean {
+  return gap.pos < range.end && gap.pos + gap.length > range.start;
+}
+
+function bytesOf(exchange: Exchange): number {
+  const length = (part: ExchangePart | null) => (part ? part.range.end - part.range.start : 0);
+  return length(exchange.request) + length(exchange.response);
+}
+
+function gapText(connection: Connection, gap: Gap): string {
+  const size = gap.length === 0 ? 'an unknown number of' : `${gap.length}`;
+  const peer = connection.direction === 'inbound' ? connection.client : connection.server;
+  const side = gap.from === 'client' ? 'request' : 'answer';
+  const where = `${connection.direction} connection ${connection.id} (${endpointText(peer)})`;
+  return `${size} ${side} bytes of ${where} are missing: ${gap.reason}`;
+}

@@ -1,0 +1,153 @@
+// A sample of successes per route and release, as the regression corpus: chosen by the first line of a
+// request, before anything is read, and kept only when it is whole.
+import type { RecordingSummary } from '../domain/recording.ts';
+import type { Instant } from '../domain/time.ts';
+import type { Store } from '../store/store.ts';
+import { tracesIn } from '../symptoms/log.ts';
+import { Budget } from './budget.ts';
+import type { Tracked } from './connection.ts';
+import { evidenceOf, type Source } from './evidence.ts';
+import { turnRoute } from './routes.ts';
+import { type Span, spansOf } from './spans.ts';
+import type { RecordLimits } from './types.ts';
+
+interface Kept {
+  id: string;
+  exact: boolean;
+}
+
+/** What is kept of one route, and how many were seen to choose from (reservoir sampling). */
+interface Reservoir {
+  kept: Kept[];
+  waiting: number;
+  seen: number;
+}
+
+/** The reservoirs of one release, shared by its instances. */
+export class Corpus {
+  readonly #limits: RecordLimits;
+  readonly #routes = new Map<string, Reservoir>();
+
+  constructor(limits: RecordLimits, before: readonly RecordingSummary[]) {
+    this.#limits = limits;
+    for (const { id, route, causality } of before) {
+      if (route === null) continue;
+      const reservoir = this.of(route);
+      reservoir?.kept.push({ id, exact: causality === 'exact' });
+      if (reservoir !== null) reservoir.seen++;
+    }
+  }
+
+  /** Null when there are too many routes: then something is wrong with the routes. */
+  of(route: string): Reservoir | null {
+    const known = this.#routes.get(route);
+    if (known !== undefined) return known;
+    if (this.#routes.size >= this.#limits.routesMax) return null;
+    const made = { kept: [], waiting: 0, seen: 0 };
+    this.#routes.set(route, made);
+    return made;
+  }
+
+  /** Whether one more is wanted: always at first, then the rarer the more were seen. */
+  wants(reservoir: Reservoir): boolean {
+    const max = this.#limits.samplesPerRoute;
+    reservoir.seen++;
+    if (reservoir.kept.length + reservoir.waiting < max) return true;
+    if (reservoir.kept.some((each) => !each.exact)) return true;
+    return Math.random() < max / reservoir.seen;
+  }
+}
+
+interface Candidate {
+  tracked: Tracked;
+  startPos: number;
+  startAt: Instant;
+  reservoir: Reservoir;
+}
+
+/** How long a chosen request may take before it is forgotten, microseconds. */
+const waitUs = 10_000_000;
+const candidatesMax = 100;
+
+export class Samples {
+  readonly #source: Source;
+  readonly #corpus: Corpus;
+  readonly #recordings: Store['recordings'];
+  readonly #peeks: Budget;
+  readonly #cuts: Budget;
+  #candidates: Candidate[] = [];
+
+  constructor(options: { source: Source; corpus: Corpus; recordings: Store['recordings'] }) {
+    this.#source = options.source;
+    this.#corpus = options.corpus;
+    this.#recordings = options.recordings;
+    const { samplePeeksPerSecond: peeks, sampleCutsPerSecond: cuts } = options.source.limits;
+    this.#peeks = new Budget({ burst: peeks, perSecond: peeks });
+    this.#cuts = new Budget({ burst: cuts, perSecond: cuts });
+  }
+
+  get pending(): boolean {
+    return this.#candidates.length > 0;
+  }
+
+  /** A request begins. Called from the hot path. */
+  turn(tracked: Tracked): void {
+    if (this.#candidates.length >= candidatesMax || !this.#peeks.take(tracked.turnAt)) return;
+    const route = turnRoute(tracked);
+    const reservoir = route === null ? null : this.#corpus.of(route);
+    if (reservoir === null || !this.#corpus.wants(reservoir)) return;
+    if (!this.#cuts.take(tracked.turnAt)) return;
+    reservoir.waiting++;
+    const { turnPos: startPos, turnAt: startAt } = tracked;
+    this.#candidates.push({ tracked, startPos, startAt, reservoir });
+  }
+
+  /** Cuts and keeps the chosen requests that are over. */
+  async due(at: Instant, all = false): Promise<void> {
+    const graceUs = 2 * this.#source.limits.graceMs * 1000;
+    const ripe = this.#candidates.filter((each) => all || each.startAt <= at - graceUs);
+    if (ripe.length === 0) return;
+    const from = ripe.reduce((least, each) => Math.min(least, each.startAt), at);
+    const spans = spansOf(this.#source.flight, { from, to: at });
+    for (const candidate of ripe) {
+      const span = spans.find(
+        (each) => each.tracked === candidate.tracked && each.startPos === candidate.startPos,
+      );
+      const settled = span !== undefined && span.endAt <= at - graceUs / 2;
+      if (!all && !settled && span !== undefined && candidate.startAt > at - waitUs) continue;
+      this.#candidates.splice(this.#candidates.indexOf(candidate), 1);
+      candidate.reservoir.waiting--;
+      if (span !== undefined) await this.#keep(span, candidate.reservoir);
+    }
+  }
+
+  async #keep(span: Span, reservoir: Reservoir): Promise<void> {
+    if (!Number.isFinite(span.endAt)) return;
+    const wanted = { kind: 'sample' as const, span, answerPos: null, at: span.endAt };
+    const { recording, trigger, status } = evidenceOf(this.#source, {
+      ...wanted,
+      prefixExchangesMax: 0,
+    });
+    const { completeness, causality } = recording;
+    if (trigger?.end !== 'complete' || status === null || status < 200 || status >= 400) return;
+    if (completeness.reasons.length > 0 || completeness.seenBytes < completeness.totalBytes) return;
+    if (tracesIn(recording.log).length > 0) return;
+    const exact = causality === 'exact';
+    const replaced = this.#replaced(reservoir, exact);
+    if (replaced === null) return;
+    await this.#recordings.keep(recording);
+    reservoir.kept.push({ id: recording.id, exact });
+    if (replaced === undefined) return;
+    reservoir.kept.splice(reservoir.kept.indexOf(replaced), 1);
+    await this.#recordings.remove(replaced.id);
+  }
+
+  /** Which one gives way: undefined when there is room, null when the new one is not wanted. */
+  #replaced(reservoir: Reservoir, exact: boolean): Kept | undefined | null {
+    const { kept } = reservoir;
+    if (kept.length < this.#source.limits.samplesPerRoute) return undefined;
+    const vague = kept.find((each) => !each.exact);
+    if (vague !== undefined) return exact ? vague : null;
+    return exact ? kept[Math.floor(Math.random() * kept.length)] : null;
+  }
+}

@@ -1,0 +1,68 @@
+// Who was in flight when: requests and their answers as far as the order of messages tells, read from
+// the window's bookkeeping without reading a byte.
+import type { Instant } from '../domain/time.ts';
+import type { Tracked } from './connection.ts';
+import type { Flight } from './flight.ts';
+import { flag } from './slab.ts';
+
+/** One turn of an inbound connection: mostly one exchange; several when requests are pipelined. */
+export interface Span {
+  tracked: Tracked;
+  startAt: Instant;
+  /** Position of the turn's first byte in the client's stream. */
+  startPos: number;
+  /** When the answer began; null while there is none. */
+  answerAt: Instant | null;
+  /** Last sign of it: of the answer, of the close, or infinite while it waits. */
+  endAt: Instant;
+}
+
+/** Spans that began at `from` or later, in order of their beginning. */
+export function spansOf(flight: Flight, range: { from: Instant; to: Instant }): Span[] {
+  const spans: Span[] = [];
+  const last = new Map<number, Span>();
+  for (const slab of flight.window.slabs(range.from, range.to)) {
+    for (let index = 0; index < slab.count; index++) {
+      const at = slab.at[index]!;
+      const flags = slab.flags[index]!;
+      const connection = slab.connection[index]!;
+      if ((flags & flag.turn) !== 0) {
+        const tracked = flight.connections.get(connection);
+        if (tracked === undefined || !tracked.inbound || tracked.transport !== 'tcp') continue;
+        if (at < range.from || at > range.to) continue;
+        const startPos = slab.pos[index]!;
+        const endAt = Number.POSITIVE_INFINITY;
+        const span = { tracked, startAt: at, startPos, answerAt: null, endAt };
+        spans.push(span);
+        last.set(connection, span);
+      } else if ((flags & flag.client) === 0) {
+        const span = last.get(connection);
+        if (span === undefined) continue;
+        span.answerAt ??= at;
+        span.endAt = at;
+      }
+    }
+  }
+  for (const span of spans) {
+    if (span.answerAt === null && span.tracked.closedAt !== null) {
+      span.endAt = Math.max(span.startAt, span.tracked.closedAt);
+    }
+  }
+  return spans.sort((a, b) => a.startAt - b.startAt);
+}
+
+/** Those in flight at an instant. */
+export function inFlight(spans: readonly Span[], at: Instant): Span[] {
+  return spans.filter((span) => span.startAt <= at && span.endAt >= at);
+}
+
+/** The turn that holds a position of the server's stream, by the time at which it was sent. */
+export function spanOfAnswer(
+  spans: readonly Span[],
+  answer: { tracked: Tracked; at: Instant },
+): Span | null {
+  const found = spans.findLast(
+    (span) => span.tracked === answer.tracked && span.startAt <= answer.at,
+  );
+  return found ?? null;
+}
