@@ -39,7 +39,7 @@ export class Book {
   #siblings: Recorded[] = [];
   #tiers: Tier[] = [];
   #tiersByKey = new Map<string, { tier: Tier; equals: Entry[] }[]>();
-  /** What earlier phases asked when they were recorded, and have not asked yet. */
+  /** Changes that earlier phases made when they were recorded, and have not made yet. */
   #leftover = new Set<Entry>();
   #phase: Phase = { kind: 'boot' };
   #used = new Set<Entry>();
@@ -91,7 +91,9 @@ export class Book {
   }
 
   #leave(): void {
-    for (const entry of this.#tiers[0]?.entries ?? []) this.#leftover.add(entry);
+    for (const entry of this.#tiers[0]?.entries ?? []) {
+      if (changes(entry.question.effect)) this.#leftover.add(entry);
+    }
     for (const entry of this.#used) this.#leftover.delete(entry);
   }
 

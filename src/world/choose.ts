@@ -81,9 +81,7 @@ function ofNeighbours(options: Pooled): Choice {
   }
   const entry = unused[0] ?? pool.at(-1)!;
   const mayBeOutdated = question.effect === 'read' && options.changesMade > 0;
-  if (mayBeOutdated && (tier.kind === 'leftover' || !fits(entry, options))) {
-    return refuse(entry, outdated);
-  }
+  if (mayBeOutdated && !fits(entry, options)) return refuse(entry, outdated);
   return { kind: 'found', entry, grade: alike ? grade : 'ordered' };
 }
 

@@ -4,8 +4,8 @@ import { changes, type Entry } from './entry.ts';
 import { sameServer } from './server-identity.ts';
 
 /**
- * `own`: what the phase itself asked when it was recorded. `leftover`: what earlier phases asked
- * then and have not asked yet. `late`: asked after the trigger began, not known to be its own.
+ * `own`: what the phase itself asked when it was recorded. `leftover`: changes that earlier
+ * phases made then and have not made yet. `late`: asked after the trigger began, not known to be its own.
  * `elsewhen`: asked at other times. `sibling`: asked by successful requests of the same route.
  */
 export type TierKind = 'own' | 'leftover' | 'late' | 'elsewhen' | 'sibling';
