@@ -1,0 +1,151 @@
+/** A built-in refused what it was given: ask first, or catch exactly that call and refuse too. */
+import type { SyntaxNode } from '../../source/syntax.ts';
+import { type Change, type Draft, ifText, indented, insertBefore, type Scene } from '../draft.ts';
+import { type Exit, exitsFor, responseAt } from '../exits.ts';
+import { guardPlace, statementIn } from '../place.ts';
+import {
+  child,
+  functionsAround,
+  indentAt,
+  isPath,
+  list,
+  nameOf,
+  rootOf,
+  type Tree,
+  textOf,
+  unwrap,
+} from '../tree.ts';
+
+export function refusedArgument(scene: Scene): Draft[] {
+  const { fault } = scene.site;
+  if (fault.kind === 'invalid-date') return [...dateGuard(scene), ...dateDefault(scene)];
+  if (fault.kind !== 'refused-argument') return [];
+  return /(?:^|\.)URL$/.test(fault.callee ?? '') ? urlGuard(scene) : caught(scene);
+}
+
+/** `let data; try { data = JSON.parse(x); } catch { refuse }`. */
+function caught(scene: Scene): Draft[] {
+  const { tree, site } = scene;
+  const call = site.access;
+  const fn = functionsAround(tree, call)[0];
+  const statement = fn === undefined ? null : statementIn(tree, fn, call);
+  if (statement === null || responseAt(tree, call) === null) return [];
+  const indent = indentAt(tree, statement.start);
+  return exitsFor(tree, call, { status: 400, message: messageFor(scene) })
+    .slice(0, 2)
+    .map((exit, index) => ({
+      template: 'refuse-unreadable',
+      tree,
+      changes: tryText(tree, { statement, call, exit, indent }),
+      explanation: `Answers 400 to what \`${calleeText(tree, call)}\` cannot read.`,
+      score: 10 + 3 * index,
+    }));
+}
+
+function tryText(
+  tree: Tree,
+  options: { statement: SyntaxNode; call: SyntaxNode; exit: Exit; indent: string },
+): Change[] {
+  const { statement, call, exit, indent } = options;
+  const { semicolon: end, indent: unit } = tree.style;
+  const declared = list(statement, 'declarations');
+  const id = child(declared[0] ?? statement, 'id');
+  const whole =
+    statement.type === 'VariableDeclaration' &&
+    declared.length === 1 &&
+    id?.type === 'Identifier' &&
+    child(declared[0] as SyntaxNode, 'init') === call;
+  const name = whole ? (id.name as string) : 'parsed';
+  const type =
+    whole && child(id, 'typeAnnotation') ? textOf(tree, child(id, 'typeAnnotation')!) : '';
+  const lines = [
+    `let ${name}${type}${end}`,
+    'try {',
+    `${unit}${name} = ${textOf(tree, call)}${end}`,
+    '} catch {',
+    `${unit}${indented(exit.statements, unit)}`,
+    '}',
+  ].join('\n');
+  if (whole) {
+    return [{ start: statement.start, end: statement.end, text: indented(lines, indent) }];
+  }
+  return [insertBefore(tree, statement, lines), { start: call.start, end: call.end, text: name }];
+}
+
+function urlGuard(scene: Scene): Draft[] {
+  const { tree, site } = scene;
+  const given = list(site.access, 'arguments');
+  const root = rootOf(site.culprit);
+  if (!given.every((argument) => isPath(argument) || argument.type === 'Literal')) return [];
+  const text = given.map((argument) => textOf(tree, argument)).join(', ');
+  return guards(scene, { test: `!URL.canParse(${text})`, root: root?.name as string | undefined });
+}
+
+/** The date's own argument when it is made on the spot, else the date. */
+function dateOf({ site }: Scene): { made: SyntaxNode | null; root: SyntaxNode | null } {
+  const inner = unwrap(site.culprit);
+  const made = inner.type === 'NewExpression' ? (list(inner, 'arguments')[0] ?? null) : null;
+  return { made, root: rootOf(made ?? inner) };
+}
+
+function dateGuard(scene: Scene): Draft[] {
+  const { tree, site } = scene;
+  const { made, root } = dateOf(scene);
+  if (root === null || !isPath(made ?? site.culprit)) return [];
+  const test = `Number.isNaN(${textOf(tree, site.culprit)}.getTime())`;
+  return guards(scene, { test, root: root.name as string });
+}
+
+/** Null where there is no date: `x ? new Date(x).toISOString() : null`. */
+function dateDefault(scene: Scene): Draft[] {
+  const { tree, site } = scene;
+  const { made } = dateOf(scene);
+  if (made === null || !isPath(made)) return [];
+  const call = site.access;
+  const text = `${textOf(tree, made)} ? ${textOf(tree, call)} : null`;
+  const parent = tree.parents.get(call);
+  const loose = ['Property', 'VariableDeclarator', 'ReturnStatement', 'CallExpression'];
+  const safe = loose.includes(parent?.type ?? '');
+  return [
+    {
+      template: 'default-value',
+      tree,
+      changes: [{ start: call.start, end: call.end, text: safe ? text : `(${text})` }],
+      explanation: 'Says null where there is no date.',
+      score: scene.origin.kind === 'request' ? 20 : 11,
+    },
+  ];
+}
+
+function guards(scene: Scene, { test, root }: { test: string; root: string | undefined }): Draft[] {
+  const { tree, site } = scene;
+  const place = guardPlace(tree, site.access, root ?? '');
+  if (place?.kind !== 'before') return [];
+  return exitsFor(tree, site.access, { status: 400, message: messageFor(scene) })
+    .slice(0, 2)
+    .map((exit, index) => ({
+      template: 'early-exit',
+      tree,
+      changes: [insertBefore(tree, place.statement, ifText(tree, { test, ...exit }))],
+      explanation: `Answers 400 when \`${test}\`.`,
+      score: 10 + 3 * index,
+    }));
+}
+
+function messageFor({ tree, site }: Scene): string {
+  const callee = calleeText(tree, site.access);
+  const root = rootOf(dateArgument(site.culprit));
+  const what = nameOf(dateArgument(site.culprit)) ?? (root?.name as string | undefined) ?? 'input';
+  if (callee === 'JSON.parse') return `${what} is not valid JSON`;
+  if (site.fault.kind === 'invalid-date') return `${what} is not a valid date`;
+  return /URL$/.test(callee) ? `${what} is not a valid URL` : `${what} is not valid`;
+}
+
+function dateArgument(culprit: SyntaxNode): SyntaxNode {
+  const inner = unwrap(culprit);
+  return inner.type === 'NewExpression' ? (list(inner, 'arguments')[0] ?? inner) : inner;
+}
+
+function calleeText(tree: Tree, call: SyntaxNode): string {
+  return textOf(tree, child(call, 'callee') as SyntaxNode);
+}
