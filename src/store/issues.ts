@@ -77,7 +77,7 @@ export function issuesOn(database: Database): Store['issues'] {
 /** The first of its fingerprint; null when the issue is there already. */
 async function begin(
   inside: Queryable,
-  { app, releaseNumber, failure, title }: Options,
+  { app, releaseNumber, failure, title, count = 1 }: Options,
 ): Promise<Pick<Filed, 'issue' | 'news'> | null> {
   const issue = await inside.row<Issue>(
     issues.insert(
@@ -93,7 +93,7 @@ async function begin(
         lastSeenAt: failure.at,
         firstRelease: releaseNumber,
         lastRelease: releaseNumber,
-        count: 1,
+        count,
         regressedIn: null,
       },
       'ON CONFLICT (app, fingerprint) DO NOTHING',
@@ -104,7 +104,7 @@ async function begin(
 
 async function extend(
   inside: Queryable,
-  { app, releaseNumber, failure }: Options,
+  { app, releaseNumber, failure, count = 1 }: Options,
 ): Promise<Pick<Filed, 'issue' | 'news'>> {
   const before = (await inside.row<IssueRow>(
     issueRows.select({ app, fingerprint: failure.fingerprint }, 'FOR UPDATE'),
@@ -116,7 +116,7 @@ async function extend(
       lastSeenAt: Math.max(before.lastSeenAt, failure.at),
       firstRelease: Math.min(before.firstRelease, releaseNumber),
       lastRelease: Math.max(before.lastRelease, releaseNumber),
-      count: before.count + 1,
+      count: before.count + count,
       ...(regressed && {
         status: 'open',
         reason: `Came back in release ${releaseNumber} after it had been resolved.`,

@@ -88,6 +88,8 @@ export interface Store {
       failure: Failure;
       title: string;
       recordingId: string | null;
+      /** How many failures it stands for (a flood is counted whole and kept in part); 1. */
+      count?: number;
     }): Promise<Filed>;
     get(id: number): Promise<Issue | null>;
     /** Last seen first. */

@@ -31,7 +31,8 @@ export async function failuresOf(options: Symptoms & { locate: Locate }): Promis
       exit: first ? exit : null,
       message: messageOf({ trace, status, exit }),
     };
-    const failure = { ...parts, at: found?.at ?? at, fingerprint: fingerprintOf(parts) };
+    const when = first ? at : (found?.at ?? at);
+    const failure = { ...parts, at: when, fingerprint: fingerprintOf(parts) };
     if (failures.some((known) => sameTrace(known, failure))) return;
     failures.push(failure);
   };
