@@ -187,6 +187,18 @@ describe('the book, beyond the calls of the trigger', () => {
     expect(asked(book, write('x'), read('3'))).toEqual(['exact trigger ok', 'none none none']);
   });
 
+  it('takes nothing from before a change that the recording itself holds', () => {
+    const earlier: Call[] = [
+      { ask: read('stock'), answer: '5', at: 50, own: false },
+      { ask: write('x'), answer: 'ok', at: 60, own: false },
+    ];
+    expect(asked(triggered({ trigger: earlier }), read('stock'))).toEqual(['none none none']);
+    const later: Call[] = [{ ask: read('stock'), answer: '4', at: 70, own: false }];
+    expect(asked(triggered({ trigger: [earlier[1]!, ...later] }), read('stock'))).toEqual([
+      'exact trigger 4',
+    ]);
+  });
+
   it('assumes a write of a form that siblings saw acknowledged, and only there', () => {
     const siblings: Call[][] = [
       [{ ask: write('a'), answer: 'ok', at: 110 }],

@@ -116,7 +116,7 @@ export class Book {
       if (choice.kind === 'found') return this.#served(choice.entry, choice.grade);
       if (choice.kind === 'refused') {
         refusal ??= choice;
-        if (tier.kind === 'own' && !changes(question.effect)) break;
+        if (!changes(question.effect)) break; // a doubt is not settled by going further away
       }
     }
     if (refusal === null && question.effect === 'write') {
@@ -222,7 +222,7 @@ export class Book {
       tierOf({ kind: 'own', entries: own, at, mixed }),
       tierOf({ kind: 'leftover', entries: leftover, at }),
       tierOf({ kind: 'late', entries: late, at, mixed: true, among: [...own, ...late] }),
-      tierOf({ kind: 'elsewhen', entries: elsewhen, at }),
+      tierOf({ kind: 'elsewhen', entries: elsewhen, at, among: [...boot, ...window] }),
       tierOf({ kind: 'sibling', entries: this.#siblings.flatMap(ownEntries), at }),
     ];
   }

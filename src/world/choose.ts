@@ -98,11 +98,11 @@ function ofElsewhen(options: Pooled): Choice {
   if (!alike && (!polled || tier.kind === 'sibling')) {
     return refuse(pool.at(-1)!, 'it was answered differently at other times');
   }
-  if (options.changesMade > 0 && question.effect === 'read') {
-    return refuse(pool.at(-1)!, outdated);
-  }
-  if (alike) return { kind: 'found', entry: pool.at(-1)!, grade };
-  return { kind: 'found', entry: before.at(-1)!, grade: 'ordered' };
+  const entry = alike ? pool.at(-1)! : before.at(-1)!;
+  const isOutdated =
+    options.changesMade > 0 || (tier.kind === 'elsewhen' && tier.changedSince(entry));
+  if (isOutdated && question.effect === 'read') return refuse(entry, outdated);
+  return { kind: 'found', entry, grade: alike ? grade : 'ordered' };
 }
 
 /** Whether as many changes were made before it now as there were when it was recorded. */

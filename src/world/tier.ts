@@ -5,8 +5,8 @@ import { sameServer } from './server-identity.ts';
 
 /**
  * `own`: what the phase itself asked when it was recorded. `leftover`: changes that earlier
- * phases made then and have not made yet. `late`: asked after the trigger began, not known to be its own.
- * `elsewhen`: asked at other times. `sibling`: asked by successful requests of the same route.
+ * phases made then and have not made yet. `late`: asked after the trigger began, not known to be
+ * its own. `elsewhen`: asked at other times. `sibling`: asked by successful requests of the route.
  */
 export type TierKind = 'own' | 'leftover' | 'late' | 'elsewhen' | 'sibling';
 
@@ -19,6 +19,8 @@ export interface Tier {
   mixed: boolean;
   /** How many changes were made to the entry's server before it, at least and at most. */
   changesBefore(entry: Entry): { atLeast: number; atMost: number };
+  /** Whether a change to the entry's server is recorded between the entry and the phase. */
+  changedSince(entry: Entry): boolean;
 }
 
 export function tierOf(options: {
@@ -44,6 +46,15 @@ export function tierOf(options: {
         atLeast: others.filter((other) => other.endedAt <= entry.startedAt).length,
         atMost: others.filter((other) => other.startedAt <= entry.endedAt).length,
       };
+    },
+    changedSince(entry) {
+      const [from, to] = entry.startedAt < at ? [entry.startedAt, at] : [at, entry.endedAt];
+      return changing.some(
+        (other) =>
+          other.endedAt >= from &&
+          other.startedAt <= to &&
+          sameServer(other.question, entry.question),
+      );
     },
   };
 }
