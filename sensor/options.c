@@ -22,7 +22,6 @@ static const char usage[] =
 	"  --stats-ms N             how often totals are reported (1000)\n"
 	"  --accept-ms N            give up if no client comes; 0: wait for ever (0)\n"
 	"  --connections-max N      sockets at once (65536)\n"
-	"  --watches-max N          network namespaces at once (4096)\n"
 	"  --socket-buffer-kib N    send buffer of the socket (4096)\n";
 
 static bool number(const char *name, const char *text, int least, int most, int *out)
@@ -62,13 +61,12 @@ bool options_parse(struct options *o, int argc, char **argv)
 		{ "stats-ms", required_argument, NULL, 's' },
 		{ "accept-ms", required_argument, NULL, 'a' },
 		{ "connections-max", required_argument, NULL, 'n' },
-		{ "watches-max", required_argument, NULL, 'w' },
 		{ "socket-buffer-kib", required_argument, NULL, 'b' },
 		{},
 	};
 	int c, at = 0;
 	*o = (struct options){ .ring_mib = 64, .drain_ms = 10, .stats_ms = 1000,
-			       .connections_max = 65536, .watches_max = 4096,
+			       .connections_max = 65536,
 			       .socket_buffer_kib = 4096 };
 	while ((c = getopt_long(argc, argv, "", names, &at)) != -1) {
 		bool ok = true;
@@ -81,7 +79,6 @@ bool options_parse(struct options *o, int argc, char **argv)
 		case 's': ok = number("stats-ms", optarg, 10, 60000, &o->stats_ms); break;
 		case 'a': ok = number("accept-ms", optarg, 0, 600000, &o->accept_ms); break;
 		case 'n': ok = number(names[at].name, optarg, 64, 1 << 22, &o->connections_max); break;
-		case 'w': ok = number(names[at].name, optarg, 1, 1 << 20, &o->watches_max); break;
 		case 'b': ok = number(names[at].name, optarg, 4, 65536, &o->socket_buffer_kib); break;
 		default: fputs(usage, stderr); return false;
 		}

@@ -15,7 +15,6 @@ struct options {
 	int stats_ms;
 	int accept_ms;
 	int connections_max;
-	int watches_max;
 	int socket_buffer_kib;
 	bool is_probe;
 };

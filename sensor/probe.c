@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "probe.h"
+#include "watch.h"
 #include "sensor.skel.h"
 
 struct question {

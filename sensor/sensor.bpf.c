@@ -15,6 +15,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_endian.h>
 #include "event.h"
+#include "watch.h"
 #include "kernel.bpf.h"
 #include "output.bpf.h"
 #include "connection.bpf.h"
@@ -22,12 +23,9 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32);   /* inode number of a network namespace */
-	__type(value, __u32); /* the server's id for it */
-} watches SEC(".maps");
+/* The watched network namespaces, a table of our own: it is looked at on every call of every
+ * process of the host, and a map's lookup costs several times as much. Written by the loader. */
+struct watch watches[WATCH_SETS][WATCH_WAYS];
 
 struct subject { /* on whose behalf: a watched task */
 	struct task_struct *task;
@@ -36,14 +34,18 @@ struct subject { /* on whose behalf: a watched task */
 
 static __always_inline bool is_watched(struct subject *s)
 {
-	__u32 netns, *watch;
+	struct watch *set;
+	__u32 netns;
 	s->task = bpf_get_current_task_btf();
 	netns = netns_of(s->task);
-	watch = bpf_map_lookup_elem(&watches, &netns);
-	if (!watch)
-		return false;
-	s->watch = *watch;
-	return true;
+	set = watches[netns % WATCH_SETS];
+	for (int way = 0; way < WATCH_WAYS; way++) {
+		if (set[way].netns == netns && netns) {
+			s->watch = set[way].id;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* One transfer of `length` bytes on a descriptor. */
@@ -79,6 +81,33 @@ static __always_inline struct connection *connection_of(struct sock *sk, __u64 i
 	return c;
 }
 
+/* The usual case, without a transfer: one buffer that fits into one event. */
+static __always_inline int record_short(struct scratch *scratch, struct connection *c,
+					struct move *m)
+{
+	struct fixpoint_event *event = &scratch->event;
+	__u64 length = m->length;
+	if (length > FIXPOINT_CHUNK_BYTES)
+		return 0;
+	begin_event(event, FIXPOINT_DATA, c->watch);
+	event->direction = m->direction;
+	event->connection = c->id;
+	event->position = __sync_fetch_and_add(&c->position[m->direction & 1], length);
+	event->length_bytes = length;
+	event->copied_bytes = length;
+	event->flags = FIXPOINT_FIRST | FIXPOINT_LAST;
+	event->missing = FIXPOINT_WHOLE;
+	if (bpf_probe_read_user((void *)(event + 1), length, (void *)m->buffer)) {
+		count_drop(FIXPOINT_DROP_UNREADABLE, length);
+		event->copied_bytes = 0;
+		event->missing = FIXPOINT_UNREADABLE;
+		output(event, sizeof(*event), ring_reserve_bytes, length);
+		return 0;
+	}
+	output(event, sizeof(*event) + length, ring_reserve_bytes, length);
+	return 0;
+}
+
 /* Not static: the verifier then looks at it once, not for every way to get here. */
 __noinline int record_move(struct move *m)
 {
@@ -101,6 +130,9 @@ __noinline int record_move(struct move *m)
 		return 0;
 	if (!(c->flags & CONNECTION_TOLD))
 		send_open(c, sk, 0);
+	if (c->transport == FIXPOINT_TCP && !m->iov_count && !m->tail_bytes &&
+	    m->length <= FIXPOINT_CHUNK_BYTES)
+		return record_short(scratch, c, m);
 	t = &scratch->transfer;
 	__builtin_memset(t, 0, sizeof(*t));
 	t->position = __sync_fetch_and_add(&c->position[m->direction & 1], length);

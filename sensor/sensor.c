@@ -19,6 +19,7 @@
 #include "options.h"
 #include "probe.h"
 #include "stream.h"
+#include "watch.h"
 #include "sensor.skel.h"
 
 #define TICKS_BEFORE_SLEEP 50
@@ -146,29 +147,53 @@ static void forget_connections(struct sensor *s, uint32_t watch)
 	}
 }
 
+/* The place of a namespace in the table, or an empty one for it; NULL if there is none. */
+static struct watch *find_watch(struct sensor *s, uint32_t netns, bool or_empty)
+{
+	struct watch *set = s->bpf->bss->watches[netns % WATCH_SETS];
+	for (int way = 0; way < WATCH_WAYS; way++)
+		if (set[way].netns == netns)
+			return &set[way];
+	for (int way = 0; or_empty && way < WATCH_WAYS; way++)
+		if (!set[way].netns)
+			return &set[way];
+	return NULL;
+}
+
+static int watch(struct sensor *s, uint32_t netns, uint32_t id)
+{
+	struct watch *watch = netns ? find_watch(s, netns, true) : NULL;
+	if (!watch)
+		return netns ? ENOSPC : EINVAL;
+	watch->id = id;
+	__atomic_store_n(&watch->netns, netns, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int unwatch(struct sensor *s, uint32_t netns)
+{
+	struct watch *watch = netns ? find_watch(s, netns, false) : NULL;
+	if (!watch)
+		return ENOENT;
+	__atomic_store_n(&watch->netns, 0, __ATOMIC_RELEASE);
+	forget_connections(s, watch->id);
+	return 0;
+}
+
 static void obey(struct sensor *s, const struct fixpoint_control *c)
 {
 	struct fixpoint_event answer = loader_event(FIXPOINT_ANSWER);
-	int watches = bpf_map__fd(s->bpf->maps.watches);
-	uint32_t watch;
-	int error = 0;
-	if (c->kind == FIXPOINT_WATCH) {
-		error = bpf_map_update_elem(watches, &c->netns, &c->watch, BPF_ANY);
-	} else if (c->kind == FIXPOINT_UNWATCH) {
-		error = bpf_map_lookup_elem(watches, &c->netns, &watch);
-		if (!error) {
-			bpf_map_delete_elem(watches, &c->netns);
-			forget_connections(s, watch);
-		}
-	} else if (c->kind != FIXPOINT_PING) {
-		error = -EINVAL;
-	}
-	if (c->kind == FIXPOINT_PING)
+	if (c->kind == FIXPOINT_WATCH)
+		answer.number = watch(s, c->netns, c->watch);
+	else if (c->kind == FIXPOINT_UNWATCH)
+		answer.number = unwatch(s, c->netns);
+	else if (c->kind == FIXPOINT_PING)
 		say_stats(s); /* so that whoever waits for the answer knows what was lost */
+	else
+		answer.number = EINVAL;
 	answer.watch = c->watch;
 	answer.position = c->netns;
 	answer.sequence = c->sequence;
-	answer.number = -error;
 	stream_note(&s->stream, &answer, sizeof(answer));
 }
 
@@ -289,8 +314,6 @@ static int configure(struct sensor *s)
 	error = bpf_map__set_max_entries(bpf->maps.ring, ring_bytes);
 	if (!error)
 		error = bpf_map__set_max_entries(bpf->maps.connections, s->options.connections_max);
-	if (!error)
-		error = bpf_map__set_max_entries(bpf->maps.watches, s->options.watches_max);
 	if (!error)
 		error = bpf_map__set_max_entries(bpf->maps.scratches, libbpf_num_possible_cpus());
 	return error;

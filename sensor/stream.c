@@ -28,8 +28,9 @@ int stream_open(struct stream *s, int ring_fd, uint64_t ring_bytes, int socket)
 	if (map == MAP_FAILED)
 		return -errno;
 	s->consumer = map;
-	/* The kernel maps the data twice in a row, so a record never wraps. */
-	map = mmap(NULL, page + 2 * ring_bytes, PROT_READ, MAP_SHARED, ring_fd, page);
+	/* Once, although the kernel offers it twice in a row so that no record wraps: we send bytes
+	 * and read only prefixes, which are aligned and so never wrap. */
+	map = mmap(NULL, page + ring_bytes, PROT_READ, MAP_SHARED, ring_fd, page);
 	if (map == MAP_FAILED)
 		return -errno;
 	s->producer = map;
@@ -106,11 +107,14 @@ static ssize_t put_note(struct stream *s, const struct stream_note *note, const 
 
 static ssize_t put_ring(struct stream *s, uint64_t end)
 {
+	uint64_t at = s->sent & (s->ring_bytes - 1);
 	uint64_t size = end - s->sent;
 	ssize_t n;
 	if (size > WRITE_BYTES_MAX)
 		size = WRITE_BYTES_MAX;
-	n = put(s, s->data + (s->sent & (s->ring_bytes - 1)), size);
+	if (size > s->ring_bytes - at)
+		size = s->ring_bytes - at;
+	n = put(s, s->data + at, size);
 	if (n < 0)
 		return n;
 	s->sent += n;
