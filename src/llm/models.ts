@@ -5,6 +5,9 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { APICallError, generateText, type LanguageModel, RetryError } from 'ai';
 import type { Model, ModelResult, Prompt } from './llm.ts';
 
+// The SDK would print its advice (a temperature that a model ignores) on the server's own output.
+globalThis.AI_SDK_LOG_WARNINGS = false;
+
 export interface ModelOptions {
   provider: 'anthropic' | 'openai' | 'openai-compatible';
   /** As the provider writes it. */

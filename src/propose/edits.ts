@@ -171,9 +171,9 @@ const sentencesMax = 600;
 
 /** What follows `NAME:` up to the next blank line or block, on one line and cut. */
 function field(text: string, name: string): string {
-  const head = new RegExp(`^[*#\\s]*${name}[*]*:`, 'm').exec(text);
+  const head = new RegExp(`^[*#\\s]*${name}[*]*:[*]*`, 'm').exec(text);
   if (head === null) return '';
   const rest = text.slice(head.index + head[0].length);
-  const said = rest.split(/\n\s*\n|\n[*#\s]*[A-Z]{4,}[*]*:|<{5}/)[0] ?? '';
+  const said = rest.split(/\n\s*\n|\n[*#\s]*[A-Z]{4,}[*]*:|\n(?:#|`{3})|<{5}/)[0] ?? '';
   return said.replace(/\s+/g, ' ').trim().slice(0, sentencesMax);
 }
