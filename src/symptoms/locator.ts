@@ -107,6 +107,7 @@ class Places {
       .tree(this.#options.commit)
       .then((entries) => new Set(entries.map((entry) => entry.path)));
     const paths = await this.#paths;
+    if (!this.#isUnderWorkdir(path) && foreignRoots.test(path)) return null;
     const parts = path.split('/').filter((part) => part !== '');
     // A bare file name (`index.js`) is everywhere: it counts at its own place only.
     const least = this.#isUnderWorkdir(path) ? 1 : 2;
