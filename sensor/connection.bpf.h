@@ -80,8 +80,10 @@ static __always_inline void compare_with_kernel(struct connection *c, struct soc
 		c->unseen[FIXPOINT_RECEIVED] = unseen;
 }
 
+#define NO_TASK 0x10000 /* with an error: whoever is running has nothing to do with it */
+
 /* Ends a connection. sk is NULL if the socket is gone already. */
-static __noinline long send_close(struct connection *c, struct sock *sk, __u16 error)
+static __noinline long send_close(struct connection *c, struct sock *sk, __u32 error)
 {
 	__u64 key;
 	struct {
@@ -96,6 +98,8 @@ static __noinline long send_close(struct connection *c, struct sock *sk, __u16 e
 	begin_event(&message.event, FIXPOINT_CLOSE, c->watch);
 	message.event.connection = c->id;
 	message.event.number = error;
+	if (error & NO_TASK)
+		message.event.tgid = message.event.tid = 0;
 	message.close.sent_bytes = c->position[FIXPOINT_SENT];
 	message.close.received_bytes = c->position[FIXPOINT_RECEIVED];
 	message.close.sent_unseen_bytes = c->unseen[FIXPOINT_SENT];
@@ -142,10 +146,8 @@ static __noinline struct connection *new_connection(__u32 watch, __u32 fd, struc
 		__u64 descriptor = descriptor_key(fd);
 		bpf_map_update_elem(&datagram_descriptors, &descriptor, &key, BPF_ANY);
 	}
-	if (bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY)) {
-		count_drop(FIXPOINT_DROP_TABLE_FULL, 0);
+	if (bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY))
 		return NULL;
-	}
 	return bpf_map_lookup_elem(&connections, &key);
 }
 
@@ -154,7 +156,7 @@ static __always_inline struct connection *current_connection(struct sock *sk, __
 {
 	struct connection *c = known_connection(sk);
 	if (c && c->inode != inode) {
-		send_close(c, NULL, 0);
+		send_close(c, NULL, NO_TASK);
 		return NULL;
 	}
 	return c;

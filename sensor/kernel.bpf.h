@@ -39,6 +39,7 @@ enum system_call {
 	SYS_io_uring_setup = 425,
 };
 #define TS_COMPAT 2
+#define TIF_ADDR32 (1ul << 29)
 #define CALL_NUMBER(regs) ((long)(regs)->orig_ax)
 #define ARGUMENT1(regs) ((regs)->di)
 #define ARGUMENT2(regs) ((regs)->si)
@@ -55,6 +56,7 @@ enum system_call {
 	SYS_io_uring_setup = 425, SYS_dup2 = -2,
 };
 #define TS_COMPAT 0
+#define TIF_ADDR32 (1ul << 22) /* arm64: TIF_32BIT */
 #define CALL_NUMBER(regs) ((long)(regs)->syscallno)
 #define ARGUMENT1(regs) ((regs)->orig_x0)
 #define ARGUMENT2(regs) ((regs)->regs[1])

@@ -53,6 +53,7 @@ struct move {
 	__u64 buffer;    /* or the struct iovec array if iov_count is not 0 */
 	__u64 iov_count;
 	__u64 length;
+	__u64 room;      /* size of the single buffer */
 	__u64 name;      /* the app's sockaddr of this datagram, 0 if it gave none */
 	__u32 watch;
 	__u32 fd;
@@ -79,6 +80,20 @@ static __always_inline struct connection *connection_of(struct sock *sk, __u64 i
 	/* What this call moved is in the kernel's count already, and is to be in ours. */
 	c->base[m->direction & 1] -= (__u32)m->length + m->tail_bytes;
 	return c;
+}
+
+/* What MSG_TRUNC given by the app means for the bytes that the call returned as received. */
+static __always_inline void take_off_unread(struct connection *c, struct move *m)
+{
+	if (c->transport == FIXPOINT_TCP) { /* thrown away, nothing was copied */
+		m->tail_bytes = m->length;
+		m->tail_missing = FIXPOINT_UNREAD;
+		m->length = 0;
+	} else if (!m->iov_count && m->length > m->room) { /* the true length, beyond the buffer */
+		m->tail_bytes = m->length - m->room;
+		m->tail_missing = FIXPOINT_TRUNCATED;
+		m->length = m->room;
+	}
 }
 
 /* The usual case, without a transfer: one buffer that fits into one event. */
@@ -122,14 +137,18 @@ __noinline int record_move(struct move *m)
 	file = file_of(bpf_get_current_task_btf(), m->fd);
 	if (!file || !(sk = socket_of(file)))
 		return 0;
-	c = connection_of(sk, file->f_inode->i_ino, m);
-	if (!c)
-		return 0;
 	length = m->length + m->tail_bytes;
+	c = connection_of(sk, file->f_inode->i_ino, m);
+	if (!c) {
+		count_drop(FIXPOINT_DROP_TABLE_FULL, length);
+		return 0;
+	}
 	if (!length && c->transport == FIXPOINT_TCP)
 		return 0;
 	if (!(c->flags & CONNECTION_TOLD))
 		send_open(c, sk, 0);
+	if (m->direction == FIXPOINT_RECEIVED && m->flags & MSG_TRUNC)
+		take_off_unread(c, m);
 	if (c->transport == FIXPOINT_TCP && !m->iov_count && !m->tail_bytes &&
 	    m->length <= FIXPOINT_CHUNK_BYTES)
 		return record_short(scratch, c, m);
@@ -169,15 +188,7 @@ static __always_inline void move_buffer(struct subject *s, struct pt_regs *regs,
 	m.flags = flags;
 	m.name = name;
 	m.length = length;
-	if (direction == FIXPOINT_RECEIVED && flags & MSG_TRUNC) {
-		/* UDP: the true length, beyond the buffer. TCP: nothing was copied at all. */
-		__u64 size = ARGUMENT3(regs);
-		if (length > size || !m.buffer) {
-			m.length = m.buffer ? size : 0;
-			m.tail_bytes = length - m.length;
-			m.tail_missing = m.buffer ? FIXPOINT_TRUNCATED : FIXPOINT_UNREAD;
-		}
-	}
+	m.room = ARGUMENT3(regs);
 	record_move(&m);
 }
 
@@ -273,7 +284,11 @@ static __always_inline struct connection *connection_of_new(struct subject *s, _
 	if (!file || !(*sk = socket_of(file)))
 		return NULL;
 	c = current_connection(*sk, file->f_inode->i_ino);
-	return c ? c : new_connection(s->watch, fd, *sk, file->f_inode->i_ino, 0);
+	if (!c)
+		c = new_connection(s->watch, fd, *sk, file->f_inode->i_ino, 0);
+	if (!c)
+		count_drop(FIXPOINT_DROP_TABLE_FULL, 0);
+	return c;
 }
 
 /* So that a UDP socket first seen later is known to be older than the watch. */
@@ -444,6 +459,8 @@ int BPF_PROG(call_returned, struct pt_regs *regs, long result)
 	}
 	if (!is_watched(&s))
 		return 0;
+	if (TS_COMPAT && s.task->thread_info.status & TS_COMPAT)
+		return 0; /* other numbers, other meanings; declared at exec */
 	switch (number) {
 	case SYS_read:
 		move_buffer(&s, regs, FIXPOINT_RECEIVED, result, 0, 0);
@@ -525,7 +542,7 @@ int BPF_PROG(state_changed, struct sock *sk, int before, int after)
 		c->base[FIXPOINT_RECEIVED] = AS(struct tcp_sock, sk)->copied_seq;
 		c->flags |= CONNECTION_BASE_RECEIVED;
 	} else if (before == TCP_SYN_SENT && after == TCP_CLOSE) {
-		send_close(c, sk, sk->sk_err);
+		send_close(c, sk, sk->sk_err | NO_TASK);
 	} else if (is_closing(sk, before, after)) {
 		send_close(c, sk, 0);
 	} else if (after == TCP_CLOSE) {
@@ -540,7 +557,7 @@ int BPF_PROG(socket_destroyed, struct sock *sk)
 {
 	struct connection *c = known_connection(sk);
 	if (c)
-		send_close(c, sk, 0);
+		send_close(c, sk, NO_TASK);
 	return 0;
 }
 
@@ -568,7 +585,7 @@ int BPF_PROG(process_executed, struct task_struct *task)
 	begin_event(&message.event, FIXPOINT_EXEC, s.watch);
 	bpf_get_current_comm(message.body.name, sizeof(message.body.name));
 	output_small(&message, sizeof(message));
-	if (task->thread_info.status & TS_COMPAT)
+	if (task->thread_info.flags & TIF_ADDR32)
 		send_opaque(&s, FIXPOINT_COMPAT32);
 	return 0;
 }
@@ -583,7 +600,8 @@ static long close_step(__u32 fd, struct subject *s)
 	if (fd >= task->files->fdt->max_fds)
 		return 1;
 	file = file_of(task, fd);
-	if (!file || !(sk = socket_of(file)) || references_of(file) > 1)
+	if (!file || !(sk = socket_of(file)) || sk->sk_protocol != IPPROTO_UDP ||
+	    references_of(file) > 1)
 		return 0;
 	c = current_connection(sk, file->f_inode->i_ino);
 	if (c)

@@ -153,7 +153,10 @@ static __always_inline void run_transfer(struct transfer *t)
 		bpf_loop(STEPS_MAX, copy_step, NULL, 0);
 	else if (t->left)
 		copy_step(0, NULL);
-	if (t->left) { /* the list of buffers was changed or unreadable */
+	if (t->left && t->tail_missing == FIXPOINT_TRUNCATED) {
+		t->tail_bytes += t->left; /* the true length of a datagram, beyond all buffers */
+		t->left = 0;
+	} else if (t->left) { /* the list of buffers was changed or is unreadable */
 		__u64 lost = t->left;
 		if (t->filled)
 			send_chunk(t->filled, FIXPOINT_WHOLE);
