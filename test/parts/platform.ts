@@ -35,7 +35,8 @@ export class Platform {
   readonly dataDir: string;
   readonly apiPort: number;
   readonly routerPort: number;
-  #env: Record<string, string>;
+  /** What the server and the commands run with. */
+  readonly env: Record<string, string>;
   #server: ChildProcess | null = null;
   #log = '';
   #verbose: boolean;
@@ -48,7 +49,7 @@ export class Platform {
     this.routerPort = options.routerPort;
     this.#verbose = options.verbose ?? false;
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('FIXPOINT_'));
-    this.#env = {
+    this.env = {
       ...(Object.fromEntries(inherited) as Record<string, string>),
       FIXPOINT_DATA: this.dataDir,
       FIXPOINT_API_PORT: String(options.apiPort),
@@ -77,7 +78,7 @@ export class Platform {
   /** Starts `fixpoint up` and waits until it answers. */
   async up(timeoutMs = 120_000): Promise<void> {
     const server = spawn(program, ['up'], {
-      env: this.#env,
+      env: this.env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#server = server;
@@ -121,7 +122,7 @@ export class Platform {
 
   /** One command of the CLI. */
   cli(...argv: string[]): Promise<Result> {
-    return run(program, argv, { env: this.#env });
+    return run(program, argv, { env: this.env });
   }
 
   /** A command with `--json`, parsed; throws with its words when it fails. */
@@ -148,7 +149,7 @@ export class Platform {
 
   git(folder: string, ...argv: string[]): Promise<Result> {
     const author = ['-c', 'user.name=A Developer', '-c', 'user.email=dev@example.com'];
-    return run('git', ['-C', folder, ...author, ...argv], { env: this.#env });
+    return run('git', ['-C', folder, ...author, ...argv], { env: this.env });
   }
 
   /** A copy of a folder as a fresh git repository with one commit. */
