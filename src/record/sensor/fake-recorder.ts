@@ -1,5 +1,5 @@
 /** Exists to stand in for the recorder in tests: what was seen of each connection, and its gaps. */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type {
   CloseEvent,
   DataEvent,
@@ -16,7 +16,7 @@ export class SeenStream {
   missingBytes = 0;
   readonly missing = new Set<string>();
   readonly datagrams: { peerPort: number; lengthBytes: number; payload: Uint8Array }[] = [];
-  readonly #hash: Hash = createHash('sha256');
+  readonly #chunks: Uint8Array[] = [];
 
   add(event: DataEvent): void {
     if (event.position < this.position) throw new Error(`position goes back: ${event.position}`);
@@ -24,7 +24,7 @@ export class SeenStream {
     this.position = event.position + event.lengthBytes;
     this.missingBytes += event.lengthBytes - event.payload.length;
     if (event.missing !== 'none') this.missing.add(event.missing);
-    this.#hash.update(event.payload);
+    this.#chunks.push(event.payload);
     if (event.peer) this.#addDatagram(event, event.peer.port);
   }
 
@@ -38,8 +38,12 @@ export class SeenStream {
     }
   }
 
+  bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
   sha256(): string {
-    return this.#hash.copy().digest('hex');
+    return createHash('sha256').update(this.bytes()).digest('hex');
   }
 }
 

@@ -60,7 +60,8 @@ async function run(scenario: string, name = watched.name): Promise<number | Node
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const [status, signal] = await once(child, 'exit');
-  if (status !== 0 && status !== 77 && scenario !== 'killed') throw new Error(`${scenario} ended with ${status}`);
+  if (status !== 0 && status !== 77 && scenario !== 'killed')
+    throw new Error(`${scenario} ended with ${status}`);
   return signal ?? status;
 }
 
@@ -183,6 +184,60 @@ describe('bytes over TCP', () => {
     expect((opens[2]?.open.errno ?? 0) || opens[2]?.close?.errno).toBe(111);
   });
 });
+
+/** A Node server that echoes, and a Node client; prints one hash per body. */
+const ECHO = `
+  const http = require('node:http'), { createHash, randomBytes } = require('node:crypto');
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const server = http.createServer((request, response) => request.pipe(response));
+  server.listen(0, '::', async () => {
+    const { port } = server.address();
+    for (const size of [10, 300_000, 10 << 20]) {
+      const body = randomBytes(size);
+      await new Promise((resolve) => {
+        const headers = { 'content-length': size };
+        const options = { agent, host: '127.0.0.1', port, method: 'POST', headers };
+        http.request(options, (response) => response.resume().on('end', resolve)).end(body);
+      });
+      console.log(createHash('sha256').update(body).digest('hex'));
+    }
+    process.exit(7);
+  });`;
+
+it('sees what a Node server and client exchange, bodies of 10 MB included', async () => {
+  const sensor = await start();
+  const command = ['netns', 'exec', watched.name, process.execPath, '-e', ECHO];
+  const child = spawn('ip', command, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  child.stdout.on('data', (text) => {
+    said += text;
+  });
+  await once(child, 'close');
+  await sensor.flush();
+  const [client, server] = [...seen.connections.values()];
+  expect([client?.open.role, server?.open.role]).toEqual(['outbound', 'inbound']);
+  expect(server?.open.peer).toEqual(client?.open.local);
+  const { sent, received } = client!.streams;
+  expect(sent.sha256()).toBe(server?.streams.received.sha256());
+  expect(received.sha256()).toBe(server?.streams.sent.sha256());
+  expect(bodiesOf(sent.bytes()).map(sha256)).toEqual(said.trim().split('\n'));
+  expectAllClosed();
+  expect(seen.events.at(-1)?.kind).toBe('answer');
+  expect(seen.events.findLast(({ kind }) => kind === 'exit')).toMatchObject({ exitCode: 7 });
+  expect(losses).toEqual([]);
+});
+
+/** The bodies of requests that all say their content-length. */
+function bodiesOf(bytes: Buffer): Buffer[] {
+  const bodies: Buffer[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const head = bytes.indexOf('\r\n\r\n', at) + 4;
+    const size = Number(/content-length: (\d+)/i.exec(bytes.toString('latin1', at, head))?.[1]);
+    bodies.push(bytes.subarray(head, head + size));
+    at = head + size;
+  }
+  return bodies;
+}
 
 it('sees every datagram with its own peer and true length', async () => {
   const sensor = await start();
@@ -313,7 +368,7 @@ it('declares to the byte what a slow server made it drop', async () => {
   expect(process.memoryUsage.rss() - before).toBeLessThan(100 << 20);
 });
 
-it('declares io_uring, and finds by TCP\'s own count what went through it', async (context) => {
+it("declares io_uring, and finds by TCP's own count what went through it", async (context) => {
   const sensor = await start();
   const status = await run('uring');
   if (status === 77) context.skip('this kernel has no io_uring');
