@@ -18,6 +18,11 @@ const secretHeader =
   '(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key|api-key|x-auth-token|' +
   'x-access-token|x-csrf-token|x-xsrf-token|x-amz-security-token|x-forwarded-authorization)';
 
+/** A pattern for a quoted text with escapes, which does not hold the characters of `without`. */
+function quoted(quote: string, without: string): string {
+  return `${quote}(?:[^${quote}\\\\${without}]|\\\\.)*${quote}`;
+}
+
 type Rule = [pattern: RegExp, replace: (...groups: string[]) => string];
 
 const rules: readonly Rule[] = [
@@ -39,14 +44,16 @@ const rules: readonly Rule[] = [
   [
     new RegExp(
       `((\\\\?["'])${secretName}\\2\\s*(?::|=>|=)\\s*)` +
-        `(?:(\\\\?")(?:[^"\\\\]|\\\\[^"])*?\\3|"(?:[^"\\\\]|\\\\.)*"|'(?:[^'\\\\]|\\\\.)*'|[^\\s,}\\])]+)`,
+        `(?:(\\\\?")(?:[^"\\\\]|\\\\[^"])*?\\3|${quoted('"', '')}|${quoted("'", '')}` +
+        '|[^\\s,}\\])]+)',
       'gi',
     ),
     (_, name) => `${name}"${mark('value')}"`,
   ],
   [
     new RegExp(
-      `(\\b${secretName}\\s{0,4}(?::|=>|=)\\s{0,4})(?:"(?:[^"\\\\\\n]|\\\\.)*"|'(?:[^'\\\\\\n]|\\\\.)*')`,
+      `(\\b${secretName}\\s{0,4}(?::|=>|=)\\s{0,4})` +
+        `(?:${quoted('"', '\\n')}|${quoted("'", '\\n')})`,
       'gi',
     ),
     (_, name) => `${name}"${mark('value')}"`,
@@ -68,7 +75,7 @@ const rules: readonly Rule[] = [
     new RegExp(
       '\\b(?:gh[pousr]_\\w{20,}|github_pat_\\w{20,}|glpat-[\\w-]{16,}|xox[abeoprs]-[\\w-]{10,}|' +
         'sk-(?:ant-|proj-)?[\\w-]{16,}|[rs]k_(?:live|test)_\\w{10,}|whsec_[\\w+/=]{10,}|' +
-        'A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\\w-]{30,}|npm_\\w{30,}|SG\\.[\\w-]{16,}\\.[\\w-]{16,})',
+        'fp_[\\w-]{20,}|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\\w-]{30,}|npm_\\w{30,}|SG\\.[\\w-]{16,}\\.[\\w-]{16,})',
       'g',
     ),
     () => mark('token'),

@@ -1,0 +1,23 @@
+/** What the server says of itself. */
+import { z } from 'zod';
+import { now } from '../domain/time.ts';
+import { doctor, status } from './contract.ts';
+import type { ApiOptions, TypedServer } from './server.ts';
+
+export function serverRoutes(server: TypedServer, { platform, about }: ApiOptions): void {
+  const startedAt = now();
+  server.get('/status', { schema: { response: { 200: status } } }, async () => {
+    return { ...about, pid: process.pid, startedAt, parts: await platform.status() };
+  });
+  server.get('/doctor', { schema: { response: { 200: doctor } } }, async () => {
+    return { diagnoses: await platform.doctor() };
+  });
+  // Whether a token is right, without anything else.
+  server.get(
+    '/',
+    { schema: { response: { 200: z.object({ version: z.string() }) } } },
+    async () => {
+      return { version: about.version };
+    },
+  );
+}
