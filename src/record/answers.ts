@@ -1,6 +1,8 @@
 // Notices failing answers in passing: a few byte comparisons per message instead of a parser.
 // What it reports is a suspicion; reading the exchange decides.
 
+const CR = 0x0d;
+const LF = 0x0a;
 const H = 0x48;
 const five = 0x35;
 const space = 0x20;
@@ -47,10 +49,22 @@ export function looksLikeRequest(bytes: Uint8Array, offset: number, end: number)
   return target === 0x2f || target === 0x2a || target === 0x68;
 }
 
-/** Whether one chunk holds the end of one request's head and the beginning of another request. */
-export function holdsTwoRequests(bytes: Buffer): boolean {
-  const headEnd = bytes.indexOf('\r\n\r\n');
-  return headEnd >= 0 && looksLikeRequest(bytes, headEnd + 4, bytes.length);
+/** Whether bytes hold the end of one request's head and the beginning of another request. */
+export function holdsTwoRequests(bytes: Uint8Array, offset: number, end: number): boolean {
+  const headEnd = headEndIn(bytes, offset, end);
+  return headEnd > 0 && headEnd < end && looksLikeRequest(bytes, headEnd, end);
+}
+
+/** Where a head ends (behind its empty line); 0 when it does not. Looks at every fourth byte. */
+function headEndIn(bytes: Uint8Array, offset: number, end: number): number {
+  for (let at = offset + 3; at < end; ) {
+    const byte = bytes[at]!;
+    if (byte === CR) at += 1;
+    else if (byte !== LF) at += 4;
+    else if (bytes[at - 1] === CR && bytes[at - 2] === LF && bytes[at - 3] === CR) return at + 1;
+    else at += 2;
+  }
+  return 0;
 }
 
 /** Method and target of a request by its first bytes; null when they are not a request's. */

@@ -32,7 +32,9 @@ export class Inbound {
     tracked.turnSlab = slab;
     tracked.turnSequence = slab.sequence;
     tracked.turnIndex = index;
-    if (!tracked.pipelined && holdsTwoRequests(chunkBytes(slab, index))) tracked.pipelined = true;
+    const start = slab.offset[index]!;
+    const end = start + slab.length[index]!;
+    if (!tracked.pipelined && holdsTwoRequests(slab.bytes, start, end)) tracked.pipelined = true;
     this.#hooks.turn(tracked);
   }
 
