@@ -1,4 +1,4 @@
-/** Durable jobs on pg-boss: one per key, taken again at once when the server that held them died. */
+/** Durable jobs on pg-boss: one per key, taken again at once when their server died. */
 import { PgBoss } from 'pg-boss';
 import type { Database, Place } from './database.ts';
 import { connectionOf } from './database.ts';
@@ -53,6 +53,14 @@ function jobsOn(boss: PgBoss, options: JobsOptions): ClosableJobs {
     async send(queue, data, key) {
       await ensure(queue);
       await boss.send(queue, data, { singletonKey: key });
+    },
+    async isPending(queue, key) {
+      const found = await options.database.rows(
+        `SELECT 1 FROM ${jobSchema}.job
+         WHERE name = $1 AND singleton_key = $2 AND state <= 'active' LIMIT 1`,
+        [queue, key],
+      );
+      return found.length > 0;
     },
     async work(queue, { concurrency, attemptsMax, timeoutMs }, handle) {
       await ensure(queue);

@@ -128,6 +128,8 @@ export interface Store {
 export interface Jobs {
   /** `key`: at most one job of a queue with this key waits or runs. */
   send(queue: string, data: Record<string, unknown>, key: string): Promise<void>;
+  /** Whether a job with this key waits, runs, or waits for its next try. */
+  isPending(queue: string, key: string): Promise<boolean>;
   /** One at a time per queue unless `concurrency` says otherwise. */
   work(
     queue: string,

@@ -1,0 +1,314 @@
+/** Picks the implementations of all parts, starts them in order, and stops them in reverse. */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { startApi } from './api/server.ts';
+import { loadToken } from './api/token.ts';
+import type { Config } from './config.ts';
+import { type DeploySettings, deploySettings, type InstanceHooks } from './deploy/context.ts';
+import { planOf } from './deploy/deploy.ts';
+import { deployer } from './deploy/deployer.ts';
+import { guardrailRules } from './domain/guardrails.ts';
+import type { Logger } from './domain/logger.ts';
+import { now } from './domain/time.ts';
+import { dockerEngine } from './engine/docker.ts';
+import type { Engine } from './engine/engine.ts';
+import { builtinForge } from './forge/builtin.ts';
+import { openRepository } from './git/bare.ts';
+import { httpBackend } from './git/http-backend.ts';
+import { modelOf } from './llm/models.ts';
+import { noticed, type Parts, type PipelineSettings } from './pipeline.ts';
+import { FixpointPlatform } from './platform.ts';
+import { record } from './record/record.ts';
+import { startSensor } from './record/sensor/sensor.ts';
+import { type Recorder, recordLimits } from './record/types.ts';
+import { createReplayer, replayerDefaults } from './replay/replayer.ts';
+import { tidyUp } from './retention.ts';
+import { nginxRouter } from './router/nginx.ts';
+import { openStore } from './store/open.ts';
+import type { Store } from './store/store.ts';
+import { closeStale } from './submit/stale.ts';
+import { locator } from './symptoms/locator.ts';
+import type { Locate } from './symptoms/symptoms.ts';
+
+const heartbeatMs = 1_000;
+const retentionEveryMs = 3_600_000;
+const locatorsMax = 50;
+
+export interface Server {
+  /** Of the API. */
+  url: string;
+  /** Stops the server; apps go on serving for the next one. */
+  close(): Promise<void>;
+}
+
+export interface Watching {
+  say: (text: string) => void;
+  /** The server cannot go on, with the reason. */
+  onFatal: (reason: string) => void;
+}
+
+/** Throws an error for people when something that it needs is missing or in use. */
+export async function startServer(config: Config, watching: Watching): Promise<Server> {
+  const closers: (() => unknown)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    return { url: await startParts(config, watching, closers), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startParts(
+  config: Config,
+  { say, onFatal }: Watching,
+  closers: (() => unknown)[],
+): Promise<string> {
+  const { dataDir } = config;
+  const logger = loggerOf(config);
+  const onWarning = (message: string) => logger.warn(message);
+  const { databaseUrl } = config;
+  const store = await openStore({ dataDir, databaseUrl, onFatal, onWarning });
+  closers.push(() => store.close());
+  const token = await loadToken(dataDir);
+  const owner = ownerOf(dataDir);
+  const engine = dockerEngine({ host: `unix://${config.engine.socket}` });
+  await engine.ping();
+
+  say('Starting the sensor');
+  const sensor = await startSensor();
+  closers.push(() => sensor.close());
+  const recorder = record({ sensor, store, logger, limits: recorderLimits(config) });
+  closers.push(() => recorder.close());
+
+  const router = nginxRouter({
+    folder: join(dataDir, 'router'),
+    port: config.router.port,
+    address: config.router.host,
+    portSetting: 'router.port (--router-port, FIXPOINT_ROUTER_PORT)',
+  });
+  await router.start();
+
+  const repositoryOf = (app: string) => openRepository(join(dataDir, 'git', `${app}.git`));
+  const deploying = deployer({
+    ...{ engine, router, store, logger, repositoryOf },
+    hooks: hooksFor(recorder, logger),
+    settings: deploySettingsOf(config, owner),
+  });
+  closers.push(() => deploying.close());
+
+  const replayer = await createReplayer({ engine, directory: join(dataDir, 'sandboxes') });
+  closers.push(() => replayer.close());
+  const baseBranchOf = async (app: string) => (await store.apps.get(app))?.defaultBranch ?? 'main';
+  const parts: Parts = {
+    ...{ store, engine, replayer, repositoryOf, logger },
+    forge: builtinForge({ repositoryOf, baseBranchOf }),
+    model: modelFrom(config),
+    locatorOf: locators(engine, repositoryOf),
+    dockerfileOf: async (app, commit) => {
+      const plan = await planOf(await repositoryOf(app), commit);
+      if ('refusal' in plan) throw new Error(plan.refusal);
+      return plan.dockerfile;
+    },
+    labels: { 'fixpoint.owner': `${owner}-candidates` },
+    settings: pipelineSettings(config),
+  };
+  recorder.onFailure((suspicion) =>
+    noticed(parts, suspicion).catch((error: unknown) => {
+      logger.error('a failure could not be filed', { reason: wordsOf(error) });
+    }),
+  );
+
+  let url = '';
+  const platform = new FixpointPlatform({
+    ...{ config, parts, recorder, deployer: deploying },
+    sandboxImage: replayerDefaults.sandboxImage,
+    baseUrl: () => config.api.publicUrl ?? url,
+    sensorState: () => ({
+      name: 'sensor',
+      state: sensor.pid ? 'ok' : 'degraded',
+      says: `pid ${sensor.pid}`,
+    }),
+  });
+  closers.push(() => platform.close());
+  const git = await httpBackend({
+    folder: join(dataDir, 'git-hooks'),
+    onPush: async (push, tell) => {
+      await deploying.pushed(push, tell);
+      await endStale(parts, push.name);
+    },
+  });
+  closers.push(() => git.close());
+  await declareAbsence(store, dataDir);
+  closers.push(heartbeat(dataDir));
+  await deploying.restore();
+  await platform.start();
+  const api = await startApi({
+    ...{ platform, store, token, logger, host: config.api.host, port: config.api.port },
+    about: { version: await versionOf(), dataDir },
+    git: (request, response, { app, user, path }) =>
+      git.handle(request, response, {
+        directory: join(dataDir, 'git', `${app}.git`),
+        ...{ name: app, user, path },
+      }),
+  });
+  url = api.url;
+  closers.push(() => api.close());
+  const { retention } = config;
+  const tidy = () =>
+    void tidyUp({ store, engine, logger, limits: retention }).catch((error: unknown) => {
+      logger.error('retention failed', { reason: wordsOf(error) });
+    });
+  const timer = setInterval(tidy, retentionEveryMs);
+  closers.push(() => clearInterval(timer));
+  return url;
+}
+
+/** Stops and removes what this data directory's server left running: apps, router, sandboxes. */
+export async function removeEverything(config: Config): Promise<void> {
+  const { dataDir } = config;
+  const logger = loggerOf(config);
+  await mkdir(dataDir, { recursive: true });
+  const store = await openStore({ dataDir, databaseUrl: config.databaseUrl });
+  const engine = dockerEngine({ host: `unix://${config.engine.socket}` });
+  try {
+    const router = nginxRouter({ folder: join(dataDir, 'router'), port: config.router.port });
+    await router.stop();
+    const owner = ownerOf(dataDir);
+    const hooks = hooksFor(null, logger);
+    const repositoryOf = (app: string) => openRepository(join(dataDir, 'git', `${app}.git`));
+    const settings = deploySettingsOf(config, owner);
+    await deployer({
+      engine,
+      router,
+      store,
+      logger,
+      repositoryOf,
+      hooks,
+      settings,
+    }).removeEverything();
+    const left = await engine.list({ 'fixpoint.owner': `${owner}-candidates` });
+    for (const container of left) await engine.remove(container.id);
+    await (
+      await createReplayer({ engine, directory: join(dataDir, 'sandboxes'), warm: 0 })
+    ).close();
+  } finally {
+    await store.close();
+  }
+}
+
+/** The recorder hears of instances before any of their code runs, and before they are stopped. */
+function hooksFor(recorder: Recorder | null, logger: Logger): InstanceHooks {
+  return {
+    onAnchor: async (instance) => recorder?.watch(instance),
+    onHealthy: async (instance) => {
+      await recorder?.healthy(instance.id);
+    },
+    onAdopted: async (instance) => recorder?.watch(instance),
+    onLog: (instance, line) => recorder?.log(instance.id, line),
+    onExit: (instance, exit) => recorder?.exited(instance.id, exit),
+    onStop: async (instance) => recorder?.unwatch(instance.id),
+    onRestartLoop: ({ app, id }, deaths) =>
+      logger.error('an app dies again and again', { app, instance: id, deaths }),
+  };
+}
+
+/** Change requests that the pushed commit has overtaken are closed by themselves. */
+async function endStale(parts: Parts, name: string): Promise<void> {
+  const app = await parts.store.apps.get(name);
+  if (app === null) return;
+  const repository = await parts.repositoryOf(name);
+  const { forge, store } = parts;
+  for (const { change, reason } of await closeStale({ app, repository, forge, store })) {
+    parts.logger.info('a change request was closed', { change: change.id, reason });
+  }
+}
+
+/** While no server ran, apps served on and nothing was recorded: that is an interruption. */
+async function declareAbsence(store: Store, dataDir: string): Promise<void> {
+  const seen = await stat(join(dataDir, 'alive')).catch(() => null);
+  if (seen === null || (await store.instances.list({ live: true })).length === 0) return;
+  const from = Math.round(seen.mtimeMs * 1000);
+  await store.interruptions.add({ from, to: now(), reason: 'the server was not running' });
+}
+
+function heartbeat(dataDir: string): () => void {
+  const beat = () => void writeFile(join(dataDir, 'alive'), '').catch(() => undefined);
+  beat();
+  const timer = setInterval(beat, heartbeatMs);
+  return () => clearInterval(timer);
+}
+
+/** Locators remember what they looked up, so each build has one for as long as it is in use. */
+function locators(engine: Engine, repositoryOf: Parts['repositoryOf']): Parts['locatorOf'] {
+  const known = new Map<string, Promise<Locate>>();
+  return ({ app, commit, imageId, workdir }) => {
+    const key = `${app} ${commit} ${imageId}`;
+    const made =
+      known.get(key) ??
+      repositoryOf(app).then((repository) =>
+        locator({
+          ...{ repository, commit, workdir },
+          readImageFile: async (path) =>
+            (await engine.readImageFiles(imageId, [path])).get(path) ?? null,
+        }),
+      );
+    if (known.size >= locatorsMax) known.clear();
+    known.set(key, made);
+    return async (place) => (await made)(place);
+  };
+}
+
+function deploySettingsOf(config: Config, owner: string): DeploySettings {
+  const { buildTimeoutMs, ...defaults } = config.deploy;
+  const { domain, port } = config.router;
+  const network = `fixpoint-${owner}`;
+  return { ...deploySettings, owner, network, domain, routerPort: port, defaults, buildTimeoutMs };
+}
+
+function recorderLimits(config: Config) {
+  return { ...recordLimits, ...config.record };
+}
+
+function pipelineSettings({ fix, model }: Config): PipelineSettings {
+  const { filesMax, changedLinesMax } = fix;
+  const { samplesMax, outputTokensMax, timeoutMs, costUsdMax } = model;
+  return {
+    ...fix,
+    rules: { ...guardrailRules, filesMax, changedLinesMax },
+    modelBudget: { samplesMax, outputTokensMax, timeoutMs, costUsdMax },
+  };
+}
+
+function modelFrom({ model, modelApiKey }: Config) {
+  const { provider, name, baseUrl } = model;
+  if (provider === 'none' || name === null) return null;
+  return modelOf({ provider, name, baseUrl, apiKey: modelApiKey });
+}
+
+/** Identity on an engine that others use, too: the same for every server of a data directory. */
+function ownerOf(dataDir: string): string {
+  return createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
+}
+
+function loggerOf(config: Config): Logger {
+  const log = pino({ level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
+  return {
+    info: (message, fields = {}) => log.info(fields, message),
+    warn: (message, fields = {}) => log.warn(fields, message),
+    error: (message, fields = {}) => log.error(fields, message),
+  };
+}
+
+async function versionOf(): Promise<string> {
+  const text = await readFile(join(import.meta.dirname, '../package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
