@@ -1,4 +1,5 @@
 /** Watching the exceptions that an app raises: the file it is done through, and what it held when. */
+import { randomUUID } from 'node:crypto';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,9 +17,9 @@ export class ExceptionWatch {
     this.path = path;
   }
 
-  /** Makes the file in a sandbox's folder. */
+  /** Makes a file of its own in a sandbox's folder. */
   static async prepare(directory: string): Promise<ExceptionWatch> {
-    const path = join(directory, 'raised.ndjson');
+    const path = join(directory, `raised-${randomUUID()}.ndjson`);
     await writeFile(path, '');
     await chmod(path, 0o666); // the app may run as any user
     return new ExceptionWatch(path);

@@ -11,11 +11,12 @@ import { appContainer } from './app-container.ts';
 import type { Assets } from './assets.ts';
 import { ExceptionWatch } from './exception-watch.ts';
 import type { ImageRuntime } from './image-runtime.ts';
-import type { ReplayLimits, SessionOptions, SessionRequest } from './replay.ts';
+import type { ManyOptions, ManyRequest, ReplayLimits } from './replay.ts';
 import type { Sandbox } from './sandbox.ts';
+import { Scopes } from './scope.ts';
 import { Watching } from './watching.ts';
 
-export interface ExperimentOptions extends SessionOptions {
+export interface ExperimentOptions extends ManyOptions {
   engine: Engine;
   assets: Assets;
   sandbox: Sandbox;
@@ -28,7 +29,7 @@ export interface ExperimentOptions extends SessionOptions {
 }
 
 interface Sent {
-  request: SessionRequest | null;
+  request: ManyRequest | null;
   from: Instant;
   result: SendResult | null;
   caveats: string[];
@@ -43,6 +44,7 @@ const clockToleranceMs = 60_000;
 export class Experiment {
   readonly #options: ExperimentOptions;
   readonly #watching: Watching;
+  readonly #scopes: Scopes;
   readonly #caveats: string[] = [];
   #startedAt: Instant = 0;
   #clockOffsetMs: number | null = null;
@@ -53,6 +55,7 @@ export class Experiment {
   constructor(options: ExperimentOptions) {
     this.#options = options;
     this.#watching = new Watching(options.sandbox.link);
+    this.#scopes = new Scopes(options.sandbox.link);
   }
 
   /** From the start of the container until it could be sent a request. */
@@ -69,14 +72,11 @@ export class Experiment {
    * Starts the process and waits until it is ready. Null when it is; else the outcome. `first`
    * is the request that the clock is set for.
    */
-  async boot(first: SessionRequest | null): Promise<Outcome | null> {
+  async boot(first: ManyRequest | null): Promise<Outcome | null> {
     const { sandbox, release, boot, limits, bodyBytesMax } = this.#options;
     const { link } = sandbox;
     await link.call('begin', { appPort: release.config.port, boot, bodyBytesMax });
-    const { notReplayable, triggerAt } = await link.call('scope', {
-      trigger: first?.trigger ?? null,
-      siblings: first?.siblings ?? [],
-    });
+    const { notReplayable, triggerAt } = await this.#scopes.open(first);
     if (notReplayable !== null) return { kind: 'not-replayable', reason: notReplayable };
     const refused = await this.#start(triggerAt ?? boot.from);
     if (refused !== null) return this.#notReady(refused);
@@ -111,16 +111,15 @@ export class Experiment {
   }
 
   /** Sends requests one after the other; stops early, with fewer outcomes, when the process ends. */
-  async send(requests: readonly SessionRequest[]): Promise<Outcome[]> {
+  async send(requests: readonly ManyRequest[]): Promise<Outcome[]> {
     const all: (Sent | Outcome)[] = [];
     for (const [index, request] of requests.entries()) {
       this.#options.signal?.throwIfAborted();
-      const sent = await this.#sendOne(request);
+      const sent = await this.#sendOne(request, requests[index + 1] ?? null);
       all.push(sent);
       if ('kind' in sent) continue;
       const isLast = index === requests.length - 1;
       if (isLast || sent.result?.answer == null) await this.#settle(sent.result);
-      else await this.#options.sandbox.link.call('settle', { quietMs: 1, timeoutMs: 50 });
       if (this.isOver) break;
     }
     const end = now();
@@ -154,7 +153,7 @@ export class Experiment {
     });
     this.#caveats.push(...caveats);
     const id = await engine.create(spec);
-    sandbox.containers.push(id);
+    sandbox.apps.push(id);
     this.#startedAt = now();
     try {
       await engine.start(id);
@@ -167,11 +166,12 @@ export class Experiment {
     return null;
   }
 
-  async #sendOne(request: SessionRequest): Promise<Sent | Outcome> {
+  /** The recordings of the `next` one are told while this one is under way. */
+  async #sendOne(request: ManyRequest, next: ManyRequest | null): Promise<Sent | Outcome> {
     const { sandbox, limits } = this.#options;
-    const { trigger, siblings, prefix = [], requestOverride = null } = request;
+    const { trigger, prefix = [], requestOverride = null } = request;
     const { link } = sandbox;
-    const scope = await link.call('scope', { trigger, siblings });
+    const scope = await this.#scopes.open(request);
     if (scope.notReplayable !== null) {
       return { kind: 'not-replayable', reason: scope.notReplayable };
     }
@@ -181,17 +181,18 @@ export class Experiment {
     if (trigger.triggerExchangeId === null) {
       return { request, from, result: null, caveats, raisedBefore };
     }
-    const timeoutMs = limits.answerTimeoutMs;
+    const timing = { timeoutMs: limits.answerTimeoutMs, quietMs: 1, quietTimeoutMs: 50 };
     for (const exchangeId of prefix) {
-      const call = { exchangeId, role: 'prefix' as const, override: null, timeoutMs };
+      const call = { exchangeId, role: 'prefix' as const, override: null, ...timing };
       await this.#orEnded(link.call('send', call));
     }
     const offMs = (now() - (scope.triggerAt ?? 0)) / 1000 + (this.#clockOffsetMs ?? 0);
     if (Math.abs(offMs) > clockToleranceMs) {
       caveats.push(`the clock was ${Math.round(offMs / 1000)} s away from the recorded time`);
     }
-    const call = { role: 'trigger' as const, override: requestOverride, timeoutMs };
+    const call = { role: 'trigger' as const, override: requestOverride, ...timing };
     const sent = link.call('send', { exchangeId: trigger.triggerExchangeId, ...call });
+    if (next !== null) void this.#scopes.open(next).catch(() => {});
     const result = await this.#orEnded(sent);
     if (result?.caveat) caveats.push(result.caveat);
     return { request, from, result, caveats, raisedBefore };
@@ -231,7 +232,7 @@ export class Experiment {
   ): Promise<Outcome> {
     const { next, end, isOnly } = place;
     const observed = await this.#observed(sent, {
-      // The only request answers for the start as well; in a session the start is nobody's.
+      // The only request answers for the start as well; of many the start is nobody's.
       from: isOnly ? this.#startedAt : sent.from,
       until: next?.from ?? end,
       raisedFrom: isOnly ? 0 : sent.raisedBefore,

@@ -6,6 +6,8 @@ export interface PoolOptions {
   open: () => Promise<Sandbox>;
   /** How many wait; 0 opens each when it is asked for. */
   size: number;
+  /** How many replays one is used for; it is cleared in between. */
+  usesMax: number;
   /** How often opening is tried before its error is given to who asked. */
   attemptsMax: number;
   retryDelayMs: number;
@@ -30,24 +32,37 @@ export class SandboxPool {
     }
   }
 
-  /** A fresh sandbox for one replay. Rejects when none could be opened. */
+  /** A clear sandbox for one replay. Rejects when none could be opened. */
   async take(): Promise<Sandbox> {
-    if (this.#closed) throw new Error('the replayer is closed');
-    const waiting = this.#waiting.shift();
-    const sandbox = await (waiting ?? this.#open());
-    // One that died while it waited is of no use.
-    if (sandbox.link.isLost) {
-      this.release(sandbox);
-      return this.take();
+    for (;;) {
+      if (this.#closed) throw new Error('the replayer is closed');
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) return this.#open();
+      const sandbox = await waiting.catch(() => null);
+      if (sandbox !== null && !sandbox.link.isLost) return sandbox;
+      if (sandbox !== null) this.#remove(sandbox);
     }
-    return sandbox;
   }
 
-  /** Removes a sandbox in the background; it is never used twice. */
-  release(sandbox: Sandbox): void {
-    const closing = sandbox.close().finally(() => this.#closing.delete(closing));
-    this.#closing.add(closing);
-    closing.catch(() => {});
+  /** After a replay: keeps it for another one, cleared, or removes it in the background. */
+  giveBack(sandbox: Sandbox, options: { isSound: boolean }): void {
+    sandbox.uses += 1;
+    const { size, usesMax } = this.#options;
+    const isGood = options.isSound && !sandbox.link.isLost && sandbox.uses < usesMax;
+    if (!isGood || this.#closed || this.#waiting.length >= size) {
+      this.#remove(sandbox);
+      this.fill();
+      return;
+    }
+    const cleared = sandbox.clear().then(
+      () => sandbox,
+      (error: unknown) => {
+        this.#remove(sandbox);
+        throw error;
+      },
+    );
+    cleared.catch(() => {});
+    this.#waiting.push(cleared);
   }
 
   /** Removes everything. Rejects when something could not be removed. */
@@ -55,8 +70,14 @@ export class SandboxPool {
     this.#closed = true;
     const waiting = await Promise.allSettled(this.#waiting);
     this.#waiting = [];
-    for (const opened of waiting) if (opened.status === 'fulfilled') this.release(opened.value);
+    for (const opened of waiting) if (opened.status === 'fulfilled') this.#remove(opened.value);
     await Promise.all(this.#closing);
+  }
+
+  #remove(sandbox: Sandbox): void {
+    const closing = sandbox.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+    closing.catch(() => {});
   }
 
   async #open(): Promise<Sandbox> {

@@ -48,33 +48,25 @@ export interface Replayer {
   close(): Promise<void>;
 }
 
-/** What a session's process is: the options of a replay without what is sent to it. */
-export type SessionOptions = Omit<
+/** What the process of many requests is: the options of a replay without what is sent. */
+export type ManyOptions = Omit<
   ReplayOptions,
   'trigger' | 'siblings' | 'prefix' | 'requestOverride'
 >;
 
-/** One request of a session, with the recordings that answer the app while it is handled. */
-export type SessionRequest = Pick<ReplayOptions, 'siblings' | 'prefix' | 'requestOverride'> & {
+/** One of many requests, with the recordings that answer the app while it is handled. */
+export type ManyRequest = Pick<ReplayOptions, 'siblings' | 'prefix' | 'requestOverride'> & {
   trigger: Recording;
 };
 
-/**
- * Many requests to one process, which boots once: for a corpus of requests that are expected to
- * succeed. The process keeps what earlier requests left in its memory, as in production; one that
- * ends is started anew, for the request after. The clock is set for the first request.
- */
-export interface Session {
+/** A replayer that can also send many requests to one process. */
+export interface ManyReplayer extends Replayer {
   /**
-   * Sends them one after the other. Log lines and late calls count to the request that was sent
-   * last before them.
+   * Sends requests one after the other to a process that boots once: for a corpus of requests
+   * that are expected to succeed. The process keeps what earlier requests left in its memory, as
+   * in production; one that ends is started anew for the request after. The clock is set for the
+   * first request; where it is far off for another, the outcome says so. Log lines and late calls
+   * count to the request that was sent last before them. One outcome for each request.
    */
-  send(requests: readonly SessionRequest[]): Promise<Outcome[]>;
-  close(): Promise<void>;
-}
-
-/** A replayer that can also keep a process for several requests. */
-export interface SessionReplayer extends Replayer {
-  /** Nothing is started before the first `send`. */
-  session(options: SessionOptions): Session;
+  replayMany(options: ManyOptions, requests: readonly ManyRequest[]): Promise<Outcome[]>;
 }

@@ -10,12 +10,11 @@ import { Experiment } from './experiment.ts';
 import { ImageRuntimes } from './image-runtime.ts';
 import { SandboxPool } from './pool.ts';
 import {
+  type ManyOptions,
+  type ManyReplayer,
+  type ManyRequest,
   type ReplayOptions,
   replayLimits,
-  type Session,
-  type SessionOptions,
-  type SessionReplayer,
-  type SessionRequest,
 } from './replay.ts';
 import { openSandbox, sandboxLabel } from './sandbox.ts';
 
@@ -27,6 +26,8 @@ export interface ReplayerOptions {
   sandboxImage: string;
   /** Sandboxes that are kept open in advance. */
   warm: number;
+  /** How many replays one sandbox is used for. */
+  sandboxUsesMax: number;
   openTimeoutMs: number;
   openAttemptsMax: number;
   worldMemoryBytesMax: number;
@@ -38,7 +39,8 @@ export interface ReplayerOptions {
 
 export const replayerDefaults: Omit<ReplayerOptions, 'engine' | 'directory'> = {
   sandboxImage: 'fixpoint/sandbox:latest',
-  warm: 1,
+  warm: 2,
+  sandboxUsesMax: 50,
   openTimeoutMs: 20_000,
   openAttemptsMax: 3,
   worldMemoryBytesMax: 2 * 1024 ** 3,
@@ -56,7 +58,7 @@ const openRetryDelayMs = 300;
  */
 export async function createReplayer(
   options: Pick<ReplayerOptions, 'engine' | 'directory'> & Partial<ReplayerOptions>,
-): Promise<SessionReplayer> {
+): Promise<ManyReplayer> {
   const all: ReplayerOptions = { ...replayerDefaults, ...options };
   const owner = createHash('sha256').update(all.directory).digest('hex').slice(0, 10);
   await removeLeftovers(all.engine, owner);
@@ -64,6 +66,7 @@ export async function createReplayer(
   const pool = new SandboxPool({
     open: () => openSandbox({ ...all, assets, owner, image: all.sandboxImage }),
     size: all.warm,
+    usesMax: all.sandboxUsesMax,
     attemptsMax: all.openAttemptsMax,
     retryDelayMs: openRetryDelayMs,
   });
@@ -71,7 +74,7 @@ export async function createReplayer(
   return new DockerReplayer({ options: all, assets, pool });
 }
 
-class DockerReplayer implements SessionReplayer {
+class DockerReplayer implements ManyReplayer {
   readonly #options: ReplayerOptions;
   readonly #assets: Assets;
   readonly #pool: SandboxPool;
@@ -98,18 +101,13 @@ class DockerReplayer implements SessionReplayer {
     return outcome!;
   }
 
-  session(options: SessionOptions): Session {
-    return {
-      send: async (requests) => {
-        const outcomes: Outcome[] = [];
-        while (outcomes.length < requests.length) {
-          const rest = requests.slice(outcomes.length);
-          outcomes.push(...(await this.#sendInOneBoot(options, rest)));
-        }
-        return outcomes;
-      },
-      close: async () => {},
-    };
+  async replayMany(options: ManyOptions, requests: readonly ManyRequest[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    while (outcomes.length < requests.length) {
+      const rest = requests.slice(outcomes.length);
+      outcomes.push(...(await this.#sendInOneBoot(options, rest)));
+    }
+    return outcomes;
   }
 
   async close(): Promise<void> {
@@ -117,10 +115,7 @@ class DockerReplayer implements SessionReplayer {
   }
 
   /** The outcomes of the first of them, at least one: fewer than all when the process ended. */
-  async #sendInOneBoot(
-    options: SessionOptions,
-    requests: readonly SessionRequest[],
-  ): Promise<Outcome[]> {
+  async #sendInOneBoot(options: ManyOptions, requests: readonly ManyRequest[]): Promise<Outcome[]> {
     return this.#inSandbox(options, async (experiment) => {
       const ended = await experiment.boot(requests[0]!);
       return ended === null ? experiment.send(requests) : [ended];
@@ -128,7 +123,7 @@ class DockerReplayer implements SessionReplayer {
   }
 
   async #inSandbox(
-    options: SessionOptions,
+    options: ManyOptions,
     run: (experiment: Experiment) => Promise<Outcome[]>,
   ): Promise<Outcome[]> {
     options.signal?.throwIfAborted();
@@ -143,13 +138,15 @@ class DockerReplayer implements SessionReplayer {
         limits: { ...replayLimits, ...options.limits },
         expectedBootMs: this.#bootMs.get(imageId) ?? firstBootMs,
       });
+      let isSound = false;
       try {
-        return await run(experiment);
+        const outcomes = await run(experiment);
+        isSound = true;
+        return outcomes;
       } finally {
         if (experiment.bootMs > 0) this.#bootMs.set(imageId, experiment.bootMs);
         experiment.stop();
-        this.#pool.release(sandbox);
-        this.#pool.fill();
+        this.#pool.giveBack(sandbox, { isSound });
       }
     } catch (error) {
       options.signal?.throwIfAborted();

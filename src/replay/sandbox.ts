@@ -27,8 +27,12 @@ export interface Sandbox {
   labels: Record<string, string>;
   /** The app's /etc/hosts: itself and nobody else. */
   hostsPath: string;
-  /** Containers to remove with it. */
-  containers: string[];
+  /** Apps that run in it: removed before it is used again. */
+  apps: string[];
+  /** How many replays it was used for. */
+  uses: number;
+  /** Removes the apps; the world begins anew with its next recording. */
+  clear(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,9 +49,13 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   await chmod(io, 0o777); // the world's root may be without power over the files of others
   const link = await WorldLink.listen(join(io, 'replayer.sock'));
   await chmod(join(io, 'replayer.sock'), 0o777);
+  const apps: string[] = [];
+  const clear = async () => {
+    await Promise.all(apps.splice(0).map((id) => engine.remove(id)));
+  };
   const close = async () => {
     link.close();
-    await Promise.all(containers.map((id) => engine.remove(id)));
+    await Promise.all([clear(), ...containers.map((id) => engine.remove(id))]);
     await rm(directory, { recursive: true, force: true });
   };
   try {
@@ -64,7 +72,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
       () => {},
     );
     await link.up(options.openTimeoutMs);
-    return { anchorId, link, directory, labels, hostsPath, containers, close };
+    return { anchorId, link, directory, labels, hostsPath, apps, uses: 0, clear, close };
   } catch (error) {
     await close();
     throw error;

@@ -9,14 +9,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from '../domain/outcome.ts';
 import { fakeApps, locateBelowApp } from './fake-app.ts';
 import * as fake from './fake-recording.ts';
-import type { SessionReplayer } from './replay.ts';
+import type { ManyReplayer } from './replay.ts';
 import { createReplayer } from './replayer.ts';
 
 const apps = fakeApps();
 const { engine } = apps;
 const word = randomUUID();
 const cleanUp: (() => unknown)[] = [];
-let replayer: SessionReplayer;
+let replayer: ManyReplayer;
 let heard = 0;
 
 beforeAll(async () => {

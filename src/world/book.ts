@@ -54,6 +54,8 @@ export class Book {
   /** The recording whose requests are sent next. Call `begin` afterwards. */
   openScope(scope: { trigger: Recorded | null; siblings: Recorded[] }): void {
     this.#leave();
+    // Each scope answers afresh; only what the start asks is asked once for all of them.
+    for (const entry of this.#used) if (entry.source !== 'boot') this.#used.delete(entry);
     this.#trigger = scope.trigger;
     this.#siblings = scope.siblings;
     this.#enter(this.#phase);

@@ -56,6 +56,13 @@ export function recordedOf(options: {
   return { recording, exchanges, entries };
 }
 
+/** The same recording in another part: a sibling's may be the next trigger. */
+export function as(recorded: Recorded, source: AnswerSource): Recorded {
+  if (recorded.entries.every((entry) => entry.source === source)) return recorded;
+  const entries = recorded.entries.map((entry) => new LazyEntry({ ...partsOf(entry), source }));
+  return { ...recorded, entries };
+}
+
 /** Whether an answer may be given for it: both halves whole, or knowingly never answered. */
 export function isServable(entry: Entry): boolean {
   return entry.exchange.end === 'complete' || entry.exchange.end === 'unanswered';
@@ -64,6 +71,10 @@ export function isServable(entry: Entry): boolean {
 /** Whether it changes something at the other side, as far as can be told. */
 export function changes(effect: Exchange['effect']): boolean {
   return effect === 'write' || effect === 'unknown';
+}
+
+function partsOf({ exchange, question, connectionClosedAt }: Entry) {
+  return { exchange, question, connectionClosedAt };
 }
 
 class LazyEntry implements Entry {

@@ -16,12 +16,7 @@ const ipv6 = existsSync('/proc/net/if_inet6');
 layCable();
 const replayer = net.connect(socketPath);
 const say = (message: FromWorld) => replayer.write(encodeFrame(message));
-const world = new World({
-  protocols,
-  ipv6,
-  onServed: (served) => say({ kind: 'served', served }),
-  onDiverged: (divergence) => say({ kind: 'diverged', divergence }),
-});
+let world = newWorld();
 replayer.on('close', () => process.exit(0));
 await startCapture({
   device: 'veth0',
@@ -32,7 +27,11 @@ await startCapture({
   },
 });
 await untilAnchorIsUp();
-const reader = new FrameReader((message) => void obey(message as ToWorld));
+let before: Promise<void> = Promise.resolve();
+const reader = new FrameReader((message) => {
+  if ((message as ToWorld).call === 'begin') world.abort();
+  before = before.then(() => obey(message as ToWorld));
+});
 replayer.on('data', (bytes) => reader.push(bytes));
 say({ kind: 'up' });
 
@@ -50,8 +49,22 @@ async function untilAnchorIsUp(): Promise<void> {
   while (!hasDefault()) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
+/** Each replay gets one of its own, so that nothing of the replay before is left. */
+function newWorld(): World {
+  return new World({
+    protocols,
+    ipv6,
+    onServed: (served) => say({ kind: 'served', served }),
+    onDiverged: (divergence) => say({ kind: 'diverged', divergence }),
+  });
+}
+
 async function obey(message: ToWorld): Promise<void> {
   try {
+    if (message.call === 'begin') {
+      await world.close();
+      world = newWorld();
+    }
     // Names and parameters belong together by ToWorld; TypeScript cannot follow it through a call.
     const call = world[message.call as CallName] as (params: unknown) => Promise<unknown>;
     const result = await call.call(world, message.params);

@@ -11,10 +11,15 @@ export interface BeginParams {
   bodyBytesMax: number;
 }
 
-/** What the world answers from while the next requests are sent. */
+/**
+ * What the world answers from while the next requests are sent. Recordings have numbers, so that
+ * one is told and read only once: those of the scope before are still held, all others forgotten.
+ */
 export interface ScopeParams {
-  trigger: Recording | null;
-  siblings: Recording[];
+  trigger: number | null;
+  siblings: number[];
+  /** Those that are not held yet. */
+  fresh: { number: number; recording: Recording }[];
 }
 
 export interface ReadyParams {
@@ -33,6 +38,9 @@ export interface SendParams {
   /** Raw bytes instead of the recorded request's. */
   override: Uint8Array | null;
   timeoutMs: number;
+  /** After the answer: how long nothing may have been asked, and how long that is waited for. */
+  quietMs: number;
+  quietTimeoutMs: number;
 }
 
 /** A whole answer of the app, or why there is none. */
@@ -52,12 +60,13 @@ export interface Replayable {
   triggerAt: Instant | null;
 }
 
+/** Carried out one after the other, in the order in which they were made. */
 export interface Calls {
   begin: [BeginParams, Replayable];
   scope: [ScopeParams, Replayable];
   ready: [ReadyParams, ReadyResult];
   send: [SendParams, SendResult];
-  /** Resolves once no question has been asked and none is open for `quietMs`. */
+  /** Resolves once no question has been asked for `quietMs`. */
   settle: [{ quietMs: number; timeoutMs: number }, null];
 }
 

@@ -28,6 +28,7 @@ export async function untilReady(options: ReadinessOptions): Promise<ReadyResult
     } else {
       const result = await sendRequest({
         ...{ appPort: options.appPort, bodyBytesMax: options.bodyBytesMax, ...options.health },
+        signal: options.signal,
         timeoutMs: Math.min(healthTimeoutMs, Math.max(100, options.timeoutMs - tookMs())),
       });
       const status = result.answer?.status ?? null;

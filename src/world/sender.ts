@@ -16,6 +16,7 @@ export interface SendOptions {
   request: Uint8Array;
   timeoutMs: number;
   bodyBytesMax: number;
+  signal: AbortSignal;
 }
 
 type Answer = NonNullable<SendResult['answer']>;
@@ -35,6 +36,7 @@ export function sendRequest(options: SendOptions): Promise<SendResult> {
     let received = 0;
     const end = (answer: Answer | null, noAnswer: string | null) => {
       clearTimeout(timer);
+      options.signal.removeEventListener('abort', abort);
       socket.destroy();
       resolve({ sentAt, endedAt: now(), answer, noAnswer, caveat: from.caveat });
     };
@@ -42,6 +44,8 @@ export function sendRequest(options: SendOptions): Promise<SendResult> {
       const answer = answerOf(reader.take(), sentAt);
       if (answer !== null) end(answer, null);
     };
+    const abort = () => end(null, 'aborted');
+    options.signal.addEventListener('abort', abort);
     const timer = setTimeout(() => end(null, 'timeout'), options.timeoutMs);
     socket.on('connect', () => {
       sentAt = now();

@@ -6,6 +6,7 @@ import type { Notebook } from './notebook.ts';
 export class TcpServers {
   readonly #context: LiveContext;
   readonly #servers = new Map<number, net.Server>();
+  readonly #sockets = new Set<net.Socket>();
   #accepted = 0;
 
   /** `::` takes both families; without IPv6 in the kernel it is `0.0.0.0`. */
@@ -26,6 +27,14 @@ export class TcpServers {
     return this.#servers.has(port);
   }
 
+  /** Resolves once nothing is listened to and every connection is gone. */
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+    const servers = [...this.#servers.values()];
+    this.#servers.clear();
+    await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  }
+
   async #listen(port: number): Promise<void> {
     const server = net.createServer({ allowHalfOpen: false, noDelay: true }, (socket) =>
       this.#serve(socket),
@@ -38,6 +47,8 @@ export class TcpServers {
   }
 
   #serve(socket: net.Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     const live = new Live(this.#context, {
       id: `replay-${++this.#accepted}`,

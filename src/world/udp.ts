@@ -28,6 +28,13 @@ export class UdpServers {
     return this.#sockets.has(keyOf(server));
   }
 
+  /** Resolves once nothing is listened to. */
+  async close(): Promise<void> {
+    const sockets = [...this.#sockets.values()];
+    this.#sockets.clear();
+    await Promise.all(sockets.map((s) => new Promise<void>((done) => s.close(() => done()))));
+  }
+
   async #bind(server: Endpoint): Promise<void> {
     if (this.listensTo(server)) return;
     const socket = dgram.createSocket(net.isIPv6(server.address) ? 'udp6' : 'udp4');

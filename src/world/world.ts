@@ -9,7 +9,7 @@ import type { Protocol } from '../protocols/protocol.ts';
 import { Book } from './book.ts';
 import { worldAddress } from './cable.ts';
 import { Directory, isLoopback } from './directory.ts';
-import { type Recorded, recordedOf } from './entry.ts';
+import { as, type Recorded, recordedOf } from './entry.ts';
 import type {
   BeginParams,
   ReadyParams,
@@ -45,6 +45,7 @@ export class World {
   readonly #tcp: TcpServers;
   readonly #udp: UdpServers;
   readonly #over = new AbortController();
+  readonly #held = new Map<number, Recorded>();
   #begun: BeginParams | null = null;
   #boot: Recorded | null = null;
   #trigger: Recorded | null = null;
@@ -76,12 +77,16 @@ export class World {
 
   /** Reads the recordings that the next requests are answered from. */
   async scope(params: ScopeParams): Promise<Replayable> {
-    const { trigger, siblings } = params;
-    this.#trigger = trigger === null ? null : this.#read(trigger, 'trigger');
-    const others = siblings.map((sibling) => this.#read(sibling, 'sibling'));
-    for (const recorded of [this.#trigger, ...others]) {
-      if (recorded !== null) this.#directory.add(recorded);
+    const { trigger, siblings, fresh } = params;
+    for (const { number, recording } of fresh) {
+      const recorded = this.#read(recording, number === trigger ? 'trigger' : 'sibling');
+      this.#held.set(number, recorded);
+      this.#directory.add(recorded);
     }
+    const wanted = new Set([...siblings, trigger]);
+    for (const number of this.#held.keys()) if (!wanted.has(number)) this.#held.delete(number);
+    this.#trigger = trigger === null ? null : as(this.#heldAt(trigger), 'trigger');
+    const others = siblings.map((sibling) => as(this.#heldAt(sibling), 'sibling'));
     this.#book.openScope({ trigger: this.#trigger, siblings: others });
     await this.#listen();
     const recorded = this.#trigger;
@@ -117,8 +122,12 @@ export class World {
     this.#notebook.active();
     this.#book.begin(role === 'prefix' ? { kind: 'prefix', exchangeId } : { kind: 'trigger' });
     const client = this.#clientOf(exchange);
-    const { timeoutMs } = params;
-    return sendRequest({ appPort, client, request, timeoutMs, bodyBytesMax });
+    const { timeoutMs, quietMs, quietTimeoutMs } = params;
+    const { signal } = this.#over;
+    const options = { appPort, client, request, timeoutMs, bodyBytesMax, signal };
+    const result = await sendRequest(options);
+    if (result.answer !== null) await this.settle({ quietMs, timeoutMs: quietTimeoutMs });
+    return result;
   }
 
   /** Resolves once the app has not asked anything for `quietMs`, or when the time is up. */
@@ -130,7 +139,7 @@ export class World {
         params.quietMs - this.#notebook.quietMs(),
         deadlineMs - performance.now(),
       );
-      if (waitMs <= 0) return null;
+      if (waitMs <= 0 || this.#over.signal.aborted) return null;
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
@@ -157,8 +166,15 @@ export class World {
     this.#notebook.stray({ transport: kind, server: to, serverName, protocol, title });
   }
 
-  close(): void {
+  /** What is under way ends soon, with whatever result. */
+  abort(): void {
     this.#over.abort();
+  }
+
+  /** Hangs up on everybody and listens to nothing any more. */
+  async close(): Promise<void> {
+    this.abort();
+    await Promise.all([this.#tcp.close(), this.#udp.close()]);
   }
 
   #read(recording: Recording, source: AnswerSource): Recorded {
@@ -167,6 +183,12 @@ export class World {
       namesFrom: this.#boot?.recording.connections ?? [],
     });
     return recordedOf({ recording, exchanges, protocols: this.#protocols, source });
+  }
+
+  #heldAt(number: number): Recorded {
+    const recorded = this.#held.get(number);
+    if (recorded === undefined) throw new Error(`recording ${number} is not held`);
+    return recorded;
   }
 
   async #listen(): Promise<void> {
