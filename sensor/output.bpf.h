@@ -43,28 +43,38 @@ static __always_inline void count_drop(__u32 reason, __u64 bytes)
 	__sync_fetch_and_add(&stats->drops[reason].bytes, bytes);
 }
 
-static __always_inline bool output(void *event, __u64 size, __u64 reserve, __u64 data_bytes)
+/* Whether there is room, and with which flags an event of this size is to be submitted. */
+static __always_inline bool has_room(__u64 size, __u64 reserve, __u64 *flags)
 {
 	__u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-	__u64 flags = BPF_RB_NO_WAKEUP;
-	struct fixpoint_stats *stats;
+	*flags = BPF_RB_NO_WAKEUP;
 	if (waiting + size + reserve > ring_bytes)
-		goto full;
+		return false;
 	if (loader_sleeps || (waiting < wake_bytes && waiting + size >= wake_bytes)) {
 		loader_sleeps = 0;
-		flags = BPF_RB_FORCE_WAKEUP;
-	}
-	if (bpf_ringbuf_output(&ring, event, size, flags))
-		goto full;
-	stats = counts_here();
-	if (stats) { /* not atomic: it is for a look at the load; the drops are exact */
-		stats->sent.events++;
-		stats->sent.bytes += data_bytes;
+		*flags = BPF_RB_FORCE_WAKEUP;
 	}
 	return true;
-full:
-	count_drop(FIXPOINT_DROP_RING_FULL, data_bytes);
-	return false;
+}
+
+static __always_inline void count_sent(__u64 data_bytes)
+{
+	struct fixpoint_stats *stats = counts_here();
+	if (!stats)
+		return;
+	stats->sent.events++; /* not atomic: it is for a look at the load; the drops are exact */
+	stats->sent.bytes += data_bytes;
+}
+
+static __always_inline bool output(void *event, __u64 size, __u64 reserve, __u64 data_bytes)
+{
+	__u64 flags;
+	if (!has_room(size, reserve, &flags) || bpf_ringbuf_output(&ring, event, size, flags)) {
+		count_drop(FIXPOINT_DROP_RING_FULL, data_bytes);
+		return false;
+	}
+	count_sent(data_bytes);
+	return true;
 }
 
 /* Small events may use the whole ring. */

@@ -127,7 +127,7 @@ static void say_stats(struct sensor *s)
 		struct fixpoint_stats stats;
 	} message = { .event = loader_event(FIXPOINT_STATS) };
 	message.stats = read_counts(s);
-	if (memcmp(message.stats.drops, s->told.drops, sizeof(s->told.drops)))
+	if (message.stats.drops[FIXPOINT_DROP_RING_FULL].events)
 		tell_untold(s);
 	if (stream_note(&s->stream, &message, sizeof(message)))
 		s->told = message.stats;

@@ -1,7 +1,8 @@
 /** Exists to own one run of the sensor's process: from its start to the reason why it ended. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,8 +60,7 @@ export async function startProcess(
     throw cause;
   } finally {
     child.stdout?.destroy();
-    if (child.exitCode !== null) await rm(folder, { recursive: true, force: true });
-    else void ended.then(() => rm(folder, { recursive: true, force: true }));
+    void ended.then(() => rmSync(folder, { recursive: true, force: true }));
   }
 }
 

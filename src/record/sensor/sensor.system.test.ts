@@ -382,6 +382,13 @@ it("declares io_uring, and finds by TCP's own count what went through it", async
   ]);
 });
 
+it('fails to start with the reason', async () => {
+  const start = (executable: string) => startSensor({ executable, startTimeoutMs: 300 });
+  await expect(start('/nowhere/fixpoint-sensor')).rejects.toThrow('cannot start the sensor: spawn');
+  await expect(start('/bin/false')).rejects.toThrow('sensor ended with exit code 1');
+  await expect(startSensor({ ringMib: 3 })).rejects.toThrow('--ring-mib must be a power of two');
+});
+
 it('says what this kernel allows', () => {
   const said = spawnSync(join(folder, 'build/fixpoint-sensor'), ['--probe'], { encoding: 'utf8' });
   expect(JSON.parse(said.stdout)).toMatchObject({ ok: true, missing: [], features: { btf: true } });
