@@ -5,7 +5,7 @@ import { type Config, ConfigError, loadConfig } from './config.ts';
 import { doctor } from './doctor.ts';
 import { dockerEngine } from './engine/docker.ts';
 import { replayerDefaults } from './replay/replayer.ts';
-import { removeEverything, type Server, startServer } from './server.ts';
+import { removeEverything, startServer } from './server.ts';
 
 /** Exit status for settings that are wrong; 1 is for everything else that does not start. */
 const wrongSettings = 2;
