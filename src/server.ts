@@ -153,7 +153,7 @@ async function startParts(
     git: (request, response, { app, user, path }) =>
       git.handle(request, response, {
         directory: join(dataDir, 'git', `${app}.git`),
-        ...{ name: app, user, path },
+        ...{ name: app, user, path: path.split('?')[0] ?? path },
       }),
   });
   url = api.url;
