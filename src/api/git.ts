@@ -1,4 +1,4 @@
-/** Mounts git's own protocol at /git/APP.git: authenticated here, served by the handler untouched. */
+/** Mounts git's own protocol at /git/APP.git: authenticated here, then served untouched. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiOptions } from './server.ts';
 import { userOf } from './token.ts';

@@ -1,4 +1,4 @@
-/** Exists so that nothing recorded can drive somebody's terminal, and that all output looks alike. */
+/** Exists so that nothing recorded can drive a terminal, and that all output looks alike. */
 import { styleText } from 'node:util';
 
 /** Columns that everything but logs and diffs keeps to. */

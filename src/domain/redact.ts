@@ -75,7 +75,8 @@ const rules: readonly Rule[] = [
     new RegExp(
       '\\b(?:gh[pousr]_\\w{20,}|github_pat_\\w{20,}|glpat-[\\w-]{16,}|xox[abeoprs]-[\\w-]{10,}|' +
         'sk-(?:ant-|proj-)?[\\w-]{16,}|[rs]k_(?:live|test)_\\w{10,}|whsec_[\\w+/=]{10,}|' +
-        'fp_[\\w-]{20,}|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\\w-]{30,}|npm_\\w{30,}|SG\\.[\\w-]{16,}\\.[\\w-]{16,})',
+        'fp_[\\w-]{20,}|A(?:KIA|SIA)[0-9A-Z]{16}|AIza[\\w-]{30,}|npm_\\w{30,}|' +
+        'SG\\.[\\w-]{16,}\\.[\\w-]{16,})',
       'g',
     ),
     () => mark('token'),

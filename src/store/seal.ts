@@ -1,4 +1,4 @@
-/** Exists so that secrets at rest are sealed in one way: AES-256-GCM under the data folder's key. */
+/** Exists so that secrets at rest are sealed in one way: AES-256-GCM by the data folder's key. */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { link, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { Diagnosis, Status } from '../../api/contract.ts';
 import { nearest } from '../../api/contract.ts';
 import { CommandError, dataDirOf, exitCodes } from '../client.ts';
-import type { Context } from '../context.ts';
+import type { Context, LocalCommands } from '../context.ts';
 import { ago, paint, table } from '../terminal.ts';
 
 export function serverCommands(program: Command, context: Context): void {
@@ -15,10 +15,14 @@ export function serverCommands(program: Command, context: Context): void {
     .allowUnknownOption()
     .allowExcessArguments()
     .action(async (_options, command: Command) => {
-      if (!context.local) throw new Error('main.ts did not register "up"');
-      const { data } = context.options();
-      const given = flagsIn(command.args);
-      process.exitCode = await context.local.up(data ? { 'data-dir': data, ...given } : given);
+      process.exitCode = await localOf(context).up(flagsIn(command.args));
+    });
+
+  program
+    .command('down')
+    .description('stop the apps and remove what runs for them; stored data stays')
+    .action(async () => {
+      process.exitCode = await localOf(context).down();
     });
 
   program
@@ -55,6 +59,14 @@ export function serverCommands(program: Command, context: Context): void {
     });
 }
 
+/** `--data` means the same to what runs here as FIXPOINT_DATA does. */
+function localOf(context: Context): LocalCommands {
+  const { data } = context.options();
+  if (data !== undefined) process.env.FIXPOINT_DATA = data;
+  if (context.local) return context.local;
+  throw new Error('This command is part of the server: main.ts runs it.');
+}
+
 /** The server's own view when it answers, else this machine's. */
 async function diagnosesOf(context: Context): Promise<Diagnosis[]> {
   try {
@@ -63,7 +75,7 @@ async function diagnosesOf(context: Context): Promise<Diagnosis[]> {
   } catch (error) {
     const away = error instanceof CommandError && error.exitCode === exitCodes.unreachable;
     if (!away || !context.local) throw error;
-    return context.local.doctor();
+    return localOf(context).doctor();
   }
 }
 
@@ -88,7 +100,8 @@ function flagsIn(args: string[]): Record<string, string | boolean> {
 }
 
 function statusPage(status: Status): string {
-  const head = `Fixpoint ${status.version}, process ${status.pid}, started ${ago(status.startedAt)}`;
+  const { version, pid, startedAt } = status;
+  const head = `Fixpoint ${version}, process ${pid}, started ${ago(startedAt)}`;
   const rows = status.parts.map((part) => [part.name, part.state, part.says]);
   const colours: Record<string, 'green' | 'yellow' | 'red'> = {
     ok: 'green',

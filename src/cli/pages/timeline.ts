@@ -27,5 +27,6 @@ function barOf(at: { start: number; end: number; from: number; to: number }): st
   const scale = barColumns / (at.to - at.from);
   const first = Math.min(barColumns - 1, Math.floor((at.start - at.from) * scale));
   const length = Math.max(1, Math.min(barColumns - first, Math.ceil((at.end - at.start) * scale)));
-  return `${paint('dim', '·'.repeat(first))}${'━'.repeat(length)}${paint('dim', '·'.repeat(barColumns - first - length))}`;
+  const dots = (count: number) => paint('dim', '·'.repeat(count));
+  return dots(first) + '━'.repeat(length) + dots(barColumns - first - length);
 }

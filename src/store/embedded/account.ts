@@ -20,7 +20,7 @@ export function accountForServer(uid: number = postgresUid): Account | null {
   return process.getuid?.() === 0 ? { uid, gid: uid } : null;
 }
 
-/** `initdb` insists on a user with a name; any unprivileged one does, the files change hands after. */
+/** `initdb` insists on a user with a name: any unprivileged one, the files change hands after. */
 export function accountForInit(): Account | null {
   if (process.getuid?.() !== 0) return null;
   const entries = readFileSync('/etc/passwd', 'utf8')

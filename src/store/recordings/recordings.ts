@@ -1,4 +1,4 @@
-/** Recordings: the bytes in sealed files, what lists show in a table. Each file is whole or absent. */
+/** Recordings: bytes in sealed files that are whole or absent, what lists show in a table. */
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Recording, RecordingSummary } from '../../domain/recording.ts';
