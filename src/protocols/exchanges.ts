@@ -82,7 +82,7 @@ export function rawBytes(
 function readConnection(connection: Connection, bodyBytesMax: number): Exchange[] {
   const head = { ...connection, serverName: null };
   const reader = protocolOf(connection).reader(head, { bodyBytesMax });
-  for (const chunk of connection.carried) reader.feed(chunk);
+  for (const chunk of connection.carried) reader.carry?.(chunk);
   const exchanges: Exchange[] = [];
   for (const event of inOrder(connection)) {
     if ('bytes' in event) reader.feed(event);

@@ -43,10 +43,12 @@ export interface Reader {
   /** The exchanges that ended since the last call, in order of their requests. */
   take(): Exchange[];
   /**
-   * Raw chunks that a new reader must be fed first in order to understand what follows from
-   * here (PostgreSQL: Parse messages of statements still in use). Empty for most protocols.
+   * Raw chunks that a new reader must be given first (`carry`) in order to understand what follows
+   * from here (PostgreSQL: Parse messages of statements still in use). Mostly none.
    */
   carried(): Chunk[];
+  /** Takes a chunk that `carried()` of an earlier reader gave, before anything is fed. */
+  carry?(chunk: Chunk): void;
 }
 
 export interface ReaderOptions {
