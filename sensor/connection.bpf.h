@@ -61,23 +61,34 @@ static __noinline bool send_open(struct connection *c, struct sock *sk, __u64 na
 	return true;
 }
 
-/* TCP's own count against ours: what passed without a system call that we saw. Done once, at the
- * latest when TCP is done with the socket: a disconnect changes its numbers afterwards. */
+/* The kernel's numbers when TCP is done with a socket. A disconnect (close after SO_LINGER 0)
+ * changes them afterwards. Not yet the time to compare: a read or write may be under way. */
+static __always_inline void keep_final_numbers(struct connection *c, struct sock *sk)
+{
+	struct tcp_sock *tcp = AS(struct tcp_sock, sk);
+	c->final[FIXPOINT_SENT] = tcp->write_seq;
+	c->final[FIXPOINT_RECEIVED] = tcp->copied_seq;
+	c->flags |= CONNECTION_FINAL;
+}
+
+/* TCP's own count against ours, at the end: what passed without a system call that we saw. */
 static __always_inline void compare_with_kernel(struct connection *c, struct sock *sk)
 {
 	struct tcp_sock *tcp = AS(struct tcp_sock, sk);
-	__u32 sent = tcp->write_seq - c->base[FIXPOINT_SENT];
-	__u32 received = tcp->copied_seq - c->base[FIXPOINT_RECEIVED];
-	__u32 unseen = sent - (__u32)c->position[FIXPOINT_SENT];
-	if (c->flags & CONNECTION_COMPARED)
-		return;
-	c->flags |= CONNECTION_COMPARED;
+	__u32 sent = tcp->write_seq;
+	__u32 received = tcp->copied_seq;
+	if (c->flags & CONNECTION_FINAL) {
+		if (sent != c->final[FIXPOINT_SENT])
+			received = c->final[FIXPOINT_RECEIVED];
+		sent = c->final[FIXPOINT_SENT];
+	}
+	sent -= c->base[FIXPOINT_SENT] + (__u32)c->position[FIXPOINT_SENT];
+	received -= c->base[FIXPOINT_RECEIVED] + (__u32)c->position[FIXPOINT_RECEIVED];
 	/* A FIN takes one number, in either direction. Negative: not comparable any more. */
-	if (c->flags & CONNECTION_BASE_SENT && unseen > 1 && unseen < 1u << 31)
-		c->unseen[FIXPOINT_SENT] = unseen;
-	unseen = received - (__u32)c->position[FIXPOINT_RECEIVED];
-	if (c->flags & CONNECTION_BASE_RECEIVED && unseen > 1 && unseen < 1u << 31)
-		c->unseen[FIXPOINT_RECEIVED] = unseen;
+	if (c->flags & CONNECTION_BASE_SENT && sent > 1 && sent < 1u << 31)
+		c->unseen[FIXPOINT_SENT] = sent;
+	if (c->flags & CONNECTION_BASE_RECEIVED && received > 1 && received < 1u << 31)
+		c->unseen[FIXPOINT_RECEIVED] = received;
 }
 
 #define NO_TASK 0x10000 /* with an error: whoever is running has nothing to do with it */

@@ -10,7 +10,7 @@ enum connection_flags {
 	CONNECTION_BEFORE_ATTACH = 2, /* existed before we saw it */
 	CONNECTION_BASE_SENT = 4,     /* base[] is the kernel's sequence number at position 0 */
 	CONNECTION_BASE_RECEIVED = 8,
-	CONNECTION_COMPARED = 16,     /* unseen[] is final */
+	CONNECTION_FINAL = 16,        /* final[] holds the numbers when TCP was done with it */
 };
 
 struct connection {
@@ -20,6 +20,7 @@ struct connection {
 	unsigned long long position[2];
 	unsigned long long unseen[2];
 	unsigned int base[2];
+	unsigned int final[2];
 	unsigned int watch;
 	unsigned short error;
 	unsigned char transport;

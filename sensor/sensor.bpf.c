@@ -546,7 +546,7 @@ int BPF_PROG(state_changed, struct sock *sk, int before, int after)
 	} else if (is_closing(sk, before, after)) {
 		send_close(c, sk, 0);
 	} else if (after == TCP_CLOSE) {
-		compare_with_kernel(c, sk);
+		keep_final_numbers(c, sk);
 	}
 	return 0;
 }
