@@ -30,12 +30,12 @@ export interface Exit {
 }
 
 const responseNames = /^(?:res|resp|response|reply|rep|ctx|context|c)$/;
-const statusNames: Record<string, number> = {
-  BAD_REQUEST: 400,
-  NOT_FOUND: 404,
-  CONFLICT: 409,
-  UNPROCESSABLE_ENTITY: 422,
-};
+const statusNames = new Map([
+  ['BAD_REQUEST', 400],
+  ['NOT_FOUND', 404],
+  ['CONFLICT', 409],
+  ['UNPROCESSABLE_ENTITY', 422],
+]);
 const errorNames: readonly [RegExp, number][] = [
   [/not_?found/i, 404],
   [/bad_?request|validation|invalid_?(?:input|argument)/i, 400],
@@ -97,7 +97,7 @@ export function statusOf(tree: Tree, node: SyntaxNode): number | null {
     if (typeof value === 'number' && value >= 400 && value < 500) return value;
   }
   for (const member of findAll(node, (n) => n.type === 'MemberExpression')) {
-    const status = statusNames[nameOf(member) ?? ''];
+    const status = statusNames.get(nameOf(member) ?? '');
     if (status !== undefined) return status;
   }
   for (const call of findAll(
@@ -165,9 +165,9 @@ function setStatus(
   const numbers = literals.filter((n) => (n.value as number) >= 400 && (n.value as number) < 500);
   for (const { start, end } of numbers) changes.push({ start, end, text: String(wanted.status) });
   if (numbers.length > 0) return true;
-  const name = Object.entries(statusNames).find(([, status]) => status === wanted.status)?.[0];
+  const name = [...statusNames].find(([, status]) => status === wanted.status)?.[0];
   const members = findAll(example, (n) => n.type === 'MemberExpression').filter(
-    (n) => statusNames[nameOf(n) ?? ''] !== undefined,
+    (n) => statusNames.get(nameOf(n) ?? '') !== undefined,
   );
   for (const member of name === undefined ? [] : members) {
     const property = child(member, 'property') as SyntaxNode;

@@ -32,30 +32,41 @@ const methodsOf: Record<'string' | 'array' | 'number' | 'date', readonly string[
   date: ['toISOString', 'getTime', 'getFullYear', 'getMonth', 'getDate', 'toLocaleDateString'],
 };
 
-const resultOf: Record<string, Shape> = {
-  ...Object.fromEntries(
-    ['toLowerCase', 'toUpperCase', 'trim', 'trimStart', 'trimEnd', 'replace', 'replaceAll', 'join']
-      .concat(['padStart', 'padEnd', 'charAt', 'substring', 'substr', 'normalize', 'repeat'])
-      .concat(['toFixed', 'toPrecision', 'toISOString', 'toString', 'toLocaleDateString'])
-      .map((name) => [name, 'string' as const]),
-  ),
-  ...Object.fromEntries(
-    ['split', 'map', 'filter', 'sort', 'flat', 'flatMap', 'reverse', 'toSorted', 'splice'].map(
-      (name) => [name, 'array' as const],
+const resultOf = new Map<string, Shape>(
+  Object.entries({
+    ...Object.fromEntries(
+      [
+        'toLowerCase',
+        'toUpperCase',
+        'trim',
+        'trimStart',
+        'trimEnd',
+        'replace',
+        'replaceAll',
+        'join',
+      ]
+        .concat(['padStart', 'padEnd', 'charAt', 'substring', 'substr', 'normalize', 'repeat'])
+        .concat(['toFixed', 'toPrecision', 'toISOString', 'toString', 'toLocaleDateString'])
+        .map((name) => [name, 'string' as const]),
     ),
-  ),
-  ...Object.fromEntries(
-    ['startsWith', 'endsWith', 'some', 'every', 'includes', 'has'].map((name) => [
-      name,
-      'boolean' as const,
-    ]),
-  ),
-  ...Object.fromEntries(
-    ['length', 'size', 'indexOf', 'getTime', 'findIndex', 'charCodeAt', 'localeCompare', 'reduce']
-      .concat(['getFullYear', 'getMonth', 'getDate'])
-      .map((name) => [name, 'number' as const]),
-  ),
-};
+    ...Object.fromEntries(
+      ['split', 'map', 'filter', 'sort', 'flat', 'flatMap', 'reverse', 'toSorted', 'splice'].map(
+        (name) => [name, 'array' as const],
+      ),
+    ),
+    ...Object.fromEntries(
+      ['startsWith', 'endsWith', 'some', 'every', 'includes', 'has'].map((name) => [
+        name,
+        'boolean' as const,
+      ]),
+    ),
+    ...Object.fromEntries(
+      ['length', 'size', 'indexOf', 'getTime', 'findIndex', 'charCodeAt', 'localeCompare', 'reduce']
+        .concat(['getFullYear', 'getMonth', 'getDate'])
+        .map((name) => [name, 'number' as const]),
+    ),
+  }),
+);
 
 export function chainOf(tree: Tree, culprit: SyntaxNode): Chain {
   const links: SyntaxNode[] = [];
@@ -188,7 +199,7 @@ function shapeOfTop(tree: Tree, top: SyntaxNode, links: readonly SyntaxNode[]): 
   const inner = unwrap(top);
   const last = inner.type === 'CallExpression' ? unwrap(child(inner, 'callee')!) : inner;
   const method = last.type === 'MemberExpression' ? propertyName(last) : null;
-  const known = method === null || links.length === 0 ? undefined : resultOf[method];
+  const known = method === null || links.length === 0 ? undefined : resultOf.get(method);
   if (known !== undefined) return known;
   const parent = tree.parents.get(top);
   if (parent?.type === 'TemplateLiteral') return 'string';

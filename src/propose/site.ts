@@ -62,7 +62,9 @@ export async function siteOf(trace: Trace, read: ReadTree): Promise<Site | null>
   const builtIn = fault.kind === 'refused-argument' || fault.kind === 'nullish-argument';
   const tolerated = builtIn || ['invalid-date', 'answered-twice'].includes(fault.kind);
   if (top > 0 && !tolerated) return null;
-  const found = nearest(first, candidatesOf(fault, first.tree));
+  const found =
+    nearest(first, candidatesOf(fault, first.tree)) ??
+    exactlyAt(first, candidatesOf(renamed(fault), first.tree));
   if (found === null) return null;
   return { trace: inner, fault, frames, ...found };
 }
@@ -72,6 +74,14 @@ interface Candidate {
   culprit: SyntaxNode;
   /** Where V8 points for this form. */
   at: number;
+}
+
+/** A bundler gives other names to variables: the message then quotes what the source never says. */
+function renamed(fault: Fault): Fault {
+  if (fault.kind === 'not-iterable') return { ...fault, expression: null };
+  if (fault.kind !== 'not-callable') return { kind: 'other' };
+  const member = fault.expression.includes('.') ? `.${lastName(fault.expression)}` : '';
+  return { ...fault, expression: `(intermediate value)${member}` };
 }
 
 /** Every place of a file where the fault could have been raised. */
@@ -219,6 +229,16 @@ function nearest(frame: Frame, candidates: Candidate[]): Omit<Candidate, 'at'> |
     .sort((a, b) => a.score - b.score);
   const best = scored[0]?.candidate;
   return best === undefined ? null : { access: best.access, culprit: best.culprit };
+}
+
+/** Only what V8's column names exactly, for candidates that say little by themselves. */
+function exactlyAt(frame: Frame, candidates: Candidate[]): Omit<Candidate, 'at'> | null {
+  if (frame.line.column === 0) return null;
+  const there = candidates.filter(({ at }) => at === frame.offset);
+  const [only] = there;
+  return only === undefined || there.length > 1
+    ? null
+    : { access: only.access, culprit: only.culprit };
 }
 
 /** Equal but for white space; V8 prints `(intermediate value)` for what it does not print. */

@@ -62,7 +62,8 @@ function sceneOf(site: Site, input: TemplateInput): Scene {
 
 /** Null and undefined need other defaults: only the latter triggers `= default`. */
 function valueAt(site: Site, variables: Record<string, string>): Scene['value'] {
-  const printed = variables[textOf(site.frames[0]!.tree, site.culprit)]?.trim();
+  const name = textOf(site.frames[0]!.tree, site.culprit);
+  const printed = Object.hasOwn(variables, name) ? variables[name]?.trim() : undefined;
   if (printed === 'undefined' || printed === 'null') return printed;
   const { kind } = site.fault;
   if (kind === 'not-callable' || kind === 'refused-argument' || kind === 'invalid-date') {

@@ -17,14 +17,21 @@ export interface Style {
   newline: '\n' | '\r\n';
 }
 
+/** Each node's place in the list of its tree's nodes, parents first: what is below it is a slice. */
+const families = new WeakMap<SyntaxNode, { nodes: SyntaxNode[]; start: number; end: number }>();
+
 /** Null when the text is no JavaScript or TypeScript that the parser can read. */
 export function readTree(path: string, text: string): Tree | null {
   const parsed = parseSource(path, text);
   if (parsed.kind !== 'parsed') return null;
   const parents = new Map<SyntaxNode, SyntaxNode>();
+  const nodes: SyntaxNode[] = [];
   walk(parsed.program, (node, ancestors) => {
     const parent = ancestors.at(-1);
     if (parent !== undefined) parents.set(node, parent);
+    for (const ancestor of ancestors) families.get(ancestor)!.end = nodes.length + 1;
+    families.set(node, { nodes, start: nodes.length, end: nodes.length + 1 });
+    nodes.push(node);
   });
   return { path, text, program: parsed.program, parents, style: styleOf(text) };
 }
@@ -64,20 +71,17 @@ export function functionsAround(tree: Tree, node: SyntaxNode): SyntaxNode[] {
 
 /** The smallest function, or the program, around an offset. */
 export function functionAt(tree: Tree, offset: number): SyntaxNode {
-  let found = tree.program;
-  walk(tree.program, (node) => {
-    if (isFunction(node) && node.start <= offset && offset < node.end) found = node;
+  const around = findAll(tree.program, (node) => {
+    return isFunction(node) && node.start <= offset && offset < node.end;
   });
-  return found;
+  return around.at(-1) ?? tree.program;
 }
 
 /** Every node of the tree below (and with) a node that passes the test. */
 export function findAll(node: SyntaxNode, test: (node: SyntaxNode) => boolean): SyntaxNode[] {
-  const found: SyntaxNode[] = [];
-  walk(node, (candidate) => {
-    if (test(candidate)) found.push(candidate);
-  });
-  return found;
+  const family = families.get(node);
+  if (family === undefined) throw new Error('a node of a tree that was not read by readTree');
+  return family.nodes.slice(family.start, family.end).filter(test);
 }
 
 /** The offset of a 1-based line and column; of the line's first character when column is 0. */
