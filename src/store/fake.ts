@@ -11,7 +11,6 @@ import type { Place } from './database.ts';
 import { connectionOf } from './database.ts';
 import { startCluster } from './embedded/cluster.ts';
 import { stopLeftover } from './embedded/postmaster.ts';
-import type { Cluster } from './embedded/run.ts';
 import type { OpenOptions } from './open.ts';
 import { openStore } from './open.ts';
 import type { Store } from './store.ts';
@@ -20,9 +19,8 @@ const prefix = 'fixpoint-test-postgres-';
 const idleMs = 2000;
 
 interface Shared {
-  cluster: Cluster;
-  folder: string;
-  watcher: ChildProcess;
+  place(database: string): Place;
+  stop(): Promise<void>;
 }
 
 let shared: Promise<Shared> | null = null;
@@ -49,20 +47,30 @@ export async function makeTestDatabase(): Promise<{ url: string; drop(): Promise
   clearTimeout(idle);
   users += 1;
   shared ??= startShared();
-  const { cluster } = await shared;
+  const { place } = await shared;
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await run(cluster.place('postgres'), `CREATE DATABASE ${name}`);
+  await run(place('postgres'), `CREATE DATABASE ${name}`);
   return {
-    url: urlOf(cluster.place(name)),
+    url: urlOf(place(name)),
     async drop() {
-      await run(cluster.place('postgres'), `DROP DATABASE ${name} WITH (FORCE)`);
+      await run(place('postgres'), `DROP DATABASE ${name} WITH (FORCE)`);
       users -= 1;
       if (users === 0) idle = setTimeout(() => void stopShared(), idleMs);
     },
   };
 }
 
+/** An embedded one, or the server of FIXPOINT_TEST_DATABASE_URL (to try another version, say). */
 async function startShared(): Promise<Shared> {
+  const given = process.env.FIXPOINT_TEST_DATABASE_URL;
+  if (given !== undefined) {
+    const place = (database: string) => {
+      const url = new URL(given);
+      url.pathname = database;
+      return { url: url.toString() };
+    };
+    return { place, stop: async () => {} };
+  }
   await removeAbandoned();
   const folder = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
   const cluster = await startCluster({
@@ -72,7 +80,15 @@ async function startShared(): Promise<Shared> {
     fsync: false,
     onDuration: () => {},
   });
-  return { cluster, folder, watcher: watchOver(cluster.pid, folder) };
+  const watcher = watchOver(cluster.pid, folder);
+  return {
+    place: cluster.place,
+    async stop() {
+      watcher.kill('SIGKILL');
+      await cluster.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 /** However this process ends, the pipe to this child closes, and it clears up. */
@@ -89,11 +105,9 @@ function watchOver(pid: number, folder: string): ChildProcess {
 
 async function stopShared(): Promise<void> {
   if (users > 0 || !shared) return;
-  const { cluster, folder, watcher } = await shared;
+  const { stop } = await shared;
   shared = null;
-  watcher.kill('SIGKILL');
-  await cluster.stop();
-  await rm(folder, { recursive: true, force: true });
+  await stop();
 }
 
 /** What test processes left that were killed. */

@@ -97,8 +97,11 @@ function jobsOn(boss: PgBoss, options: JobsOptions): ClosableJobs {
       stopping.abort(new Error('The server stops.'));
       const handlers = Promise.allSettled(running);
       await Promise.race([handlers, timeout(options.stopTimeoutMs)]);
-      await giveBack(options.database, null);
-      await boss.stop({ graceful: false });
+      try {
+        await giveBack(options.database, null);
+      } finally {
+        await boss.stop({ graceful: false });
+      }
     },
   };
 }

@@ -4,12 +4,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmod,
+  chown,
   copyFile,
   mkdir,
   mkdtemp,
   readdir,
   readFile,
   rm,
+  stat,
   truncate,
   writeFile,
 } from 'node:fs/promises';
@@ -53,7 +55,10 @@ async function close(store: Store): Promise<void> {
 }
 
 /** Runs `body` with an open `store` in a process of its own, until it says `ready`. */
-async function serve(body: string): Promise<ChildProcess> {
+async function serve(
+  body: string,
+  account: { uid?: number; gid?: number } = {},
+): Promise<ChildProcess> {
   const code = `
     import { openStore } from ${JSON.stringify(join(import.meta.dirname, 'open.ts'))};
     const store = await openStore({ dataDir: ${JSON.stringify(dataDir)} });
@@ -62,6 +67,7 @@ async function serve(body: string): Promise<ChildProcess> {
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    ...account,
   });
   children.push(child);
   for await (const data of child.stdout!) if (String(data).includes('ready')) return child;
@@ -178,6 +184,53 @@ describe('a killed server', () => {
       store.jobs.work('fix', options, async (given) => resolve(given));
     });
     expect(data).toEqual({ issue: 9 });
+  });
+});
+
+describe('the embedded PostgreSQL', () => {
+  it('works where the path is longer than a socket may be', async () => {
+    dataDir = join(dataDir, 'n'.repeat(60), 'm'.repeat(60));
+    const store = await open();
+    expect(await store.apps.list()).toEqual([]);
+  });
+
+  it('runs as whoever runs the server, when that is not root', async (context) => {
+    if (process.getuid?.() !== 0) return context.skip();
+    await mkdir(dataDir);
+    await chown(dataDir, 65_534, 65_534);
+    await chmod(join(dataDir, '..'), 0o711);
+    const child = await serve('', { uid: 65_534, gid: 65_534 });
+    const cluster = join(dataDir, 'postgres', 'cluster');
+    expect((await stat(cluster)).uid).toBe(65_534);
+    expect((await stat(cluster)).mode & 0o777).toBe(0o700);
+    await killHard(child);
+    // Root takes the folder over, and gives the database to its own user.
+    await (await open()).apps.create({ name: 'x', defaultBranch: 'main', createdAt: 1 });
+    expect((await stat(cluster)).uid).toBe(60_932);
+  });
+
+  it('says so when it dies, and the store still closes', async () => {
+    let tell = (_message: string) => {};
+    const told = new Promise<string>((resolve) => {
+      tell = resolve;
+    });
+    const store = await open({ onFatal: (message) => tell(message) });
+    await store.jobs.work('q', { concurrency: 1, attemptsMax: 1, timeoutMs: 1000 }, async () => {});
+    const pidFile = join(dataDir, 'postgres', 'cluster', 'postmaster.pid');
+    process.kill(Number.parseInt(await readFile(pidFile, 'utf8'), 10), 'SIGKILL');
+    expect(await told).toMatch(/PostgreSQL ended: SIGKILL|connection to the database broke/);
+    await close(store);
+    await close(await open());
+  });
+
+  it('leaves no secret that others can read', async () => {
+    await open();
+    for (const name of ['key', 'database.password']) {
+      expect((await stat(join(dataDir, name))).mode & 0o777, name).toBe(0o600);
+    }
+    for (const name of ['postgres', 'recordings']) {
+      expect((await stat(join(dataDir, name))).mode & 0o777, name).toBe(0o700);
+    }
   });
 });
 

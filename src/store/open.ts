@@ -63,8 +63,12 @@ const versionMin = 150_000;
 export async function openStore(options: OpenOptions): Promise<Store> {
   const limits = { ...storeLimits, ...options.limits };
   const closers: (() => Promise<unknown>)[] = [];
+  const onWarning = options.onWarning ?? (() => {});
+  // Also when the database is gone: what can still be closed is, the lock at the least.
   const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
+    for (const closer of closers.splice(0).reverse()) {
+      await closer().catch((error: Error) => onWarning(`While closing: ${error.message}`));
+    }
   };
   const timed = async <T>(step: string, work: () => Promise<T>) => {
     const before = performance.now();
@@ -81,7 +85,6 @@ export async function openStore(options: OpenOptions): Promise<Store> {
     closers.push(await claimDatabase(place, limits, options.onFatal));
     await timed('migrate', () => migrate(place, join(import.meta.dirname, 'migrations')));
     const { connectionsMax } = limits;
-    const onWarning = options.onWarning ?? (() => {});
     const database = openDatabase(place, {
       connectionsMax,
       onError: (error) => onWarning(`Database: ${error.message}`),
