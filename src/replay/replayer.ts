@@ -60,7 +60,7 @@ export async function createReplayer(
   options: Pick<ReplayerOptions, 'engine' | 'directory'> & Partial<ReplayerOptions>,
 ): Promise<ManyReplayer> {
   const all: ReplayerOptions = { ...replayerDefaults, ...options };
-  const owner = createHash('sha256').update(all.directory).digest('hex').slice(0, 10);
+  const owner = ownerOf(all.directory);
   await removeLeftovers(all.engine, owner);
   const assets = await prepareAssets(all);
   const pool = new SandboxPool({
@@ -72,6 +72,11 @@ export async function createReplayer(
   });
   pool.fill();
   return new DockerReplayer({ options: all, assets, pool });
+}
+
+/** The value of the label of a replayer's containers: one for each directory. */
+export function ownerOf(directory: string): string {
+  return createHash('sha256').update(directory).digest('hex').slice(0, 10);
 }
 
 class DockerReplayer implements ManyReplayer {
