@@ -1,4 +1,5 @@
 /** What a connection remembers between queries: statements, portals, and what shapes answers. */
+import { createHash } from 'node:crypto';
 import type { Chunk } from '../../domain/wire.ts';
 import type { Format, PgColumns, PgParameter, PgQuery } from './meaning.ts';
 import { type Sql, sqlOf } from './sql.ts';
@@ -160,7 +161,7 @@ export class Shaping {
       const local = verb === 'declare' && !words.includes('hold');
       this.#put(`${verb} ${nameIn(next)}`, { ...shape, local });
     } else if (verb === 'close') this.#shapes.delete(`declare ${nameIn(next)}`);
-    else if (verb === 'fetch' || verb === 'move') this.#moved(words);
+    else if (verb === 'fetch' || verb === 'move') this.#moved(words, shape);
     else if (words.includes('set_config')) {
       this.#put(`set_config ${words.join(' ')}`, { ...shape, local: words.includes('true') });
     }
@@ -179,12 +180,16 @@ export class Shaping {
   }
 
   /** How far a cursor has moved decides what the next FETCH returns. */
-  #moved(words: readonly string[]): void {
+  #moved(words: readonly string[], { raw }: Shape): void {
     const key = `declare ${nameIn(words.at(-1))}`;
     const cursor = this.#shapes.get(key);
-    if (cursor !== undefined) {
-      this.#shapes.set(key, { ...cursor, text: `${cursor.text}; ${words.join(' ')}` });
-    }
+    if (cursor === undefined) return;
+    const [declared, moves = ''] = cursor.text.split(' ; moved ');
+    const hash = createHash('sha256')
+      .update(`${moves} ${words.join(' ')}`)
+      .digest('hex');
+    const text = `${declared} ; moved ${hash.slice(0, 16)}`;
+    this.#shapes.set(key, { ...cursor, text, raw: [...cursor.raw, ...raw].slice(-1000) });
   }
 
   #put(key: string, shape: Shape): void {
