@@ -143,6 +143,7 @@ export class Experiment {
     const { engine, sandbox, expectedBootMs, limits, watchExceptions } = this.#options;
     this.#clockOffsetMs = Math.round((aimAt - now()) / 1000 - expectedBootMs);
     if (watchExceptions) this.#watch = await ExceptionWatch.prepare(sandbox.directory);
+    await writeFile(sandbox.hostsPath, hostsText(sandbox.anchorId, this.#options.boot.hosts));
     const { spec, caveats } = appContainer({
       ...this.#options,
       anchorId: sandbox.anchorId,

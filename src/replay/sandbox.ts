@@ -25,7 +25,7 @@ export interface Sandbox {
   /** A folder of this sandbox alone, removed with it. */
   directory: string;
   labels: Record<string, string>;
-  /** The app's /etc/hosts: itself and nobody else. */
+  /** The app's /etc/hosts: itself, and what the recorded instance had in its own. */
   hostsPath: string;
   /** Apps that run in it: removed before it is used again. */
   apps: string[];
@@ -123,10 +123,14 @@ function worldSpec(
   };
 }
 
-/** The app's host name is its anchor's. */
-function hostsText(anchorId: string): string {
+/**
+ * The app's host name is its anchor's. Names that the instance had in its own file (the host's
+ * gateway, say) lead where they led; there, too, only the world listens.
+ */
+export function hostsText(anchorId: string, recorded: Record<string, string> = {}): string {
   const local = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n';
-  return `${local}${appAddress.v4}\t${anchorId.slice(0, 12)}\n`;
+  const names = Object.entries(recorded).map(([name, address]) => `${address}\t${name}\n`);
+  return `${local}${appAddress.v4}\t${anchorId.slice(0, 12)}\n${names.join('')}`;
 }
 
 async function lastWords(engine: Engine, worldId: string): Promise<string> {

@@ -75,6 +75,13 @@ export class Book {
     return decision;
   }
 
+  /** Whether everything that the phase asked when it was recorded has been asked now. */
+  get isAsked(): boolean {
+    const keyOf = ({ question }: Entry) => `${question.protocol} ${question.normalisedKey}`;
+    const asked = new Set([...this.#used].map(keyOf));
+    return (this.#tiers[0]?.entries ?? []).every((entry) => asked.has(keyOf(entry)));
+  }
+
   /** Whole recorded exchanges with a server, for handshake parameters. Own ones come first. */
   exchangesWith(server: Pick<Question, 'protocol' | 'transport' | 'server' | 'serverName'>) {
     const found: Exchange[] = [];
@@ -87,9 +94,10 @@ export class Book {
     return found;
   }
 
-  /** Every recorded question, the trigger's own first. */
-  entries(): Entry[] {
-    return this.#all().flatMap((recorded) => recorded.entries);
+  /** Every recorded question, the phase's own first. */
+  #entries(): Entry[] {
+    const own = this.#tiers[0]?.entries ?? [];
+    return [...own, ...this.#all().flatMap((recorded) => recorded.entries)];
   }
 
   #leave(): void {
@@ -146,7 +154,7 @@ export class Book {
   #none(question: Question, refusal: Extract<Choice, { kind: 'refused' }> | null): Decision {
     const nearest =
       refusal === null
-        ? nearestOf(question, this.entries())
+        ? nearestOf(question, this.#entries())
         : {
             exchangeId: refusal.nearest.exchange.id,
             title: refusal.nearest.exchange.title,

@@ -28,7 +28,7 @@ export class Notebook {
    * values that its answerer makes up are told with it.
    */
   asked(question: Question, decision: Decision): void {
-    this.#serve(question, {
+    this.#pending = this.#serve(question, {
       key: question.exactKey,
       formKey: question.formKey,
       title: question.title,
@@ -91,14 +91,14 @@ export class Notebook {
   #serve(
     where: Asked,
     what: Omit<Served, 'at' | 'protocol' | 'server' | 'serverName' | 'assumed' | 'duringBoot'>,
-  ): void {
+  ): Served {
     this.active();
     const { protocol, server, serverName } = where;
     const served: Served = {
       ...{ at: now(), protocol, server, serverName, ...what },
       ...{ assumed: [], duringBoot: this.duringBoot },
     };
-    this.#pending = served;
     queueMicrotask(() => this.#onServed(served));
+    return served;
   }
 }

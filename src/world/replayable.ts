@@ -33,6 +33,9 @@ export function requestBytesOf(recorded: Recorded, exchangeId: string): Uint8Arr
 function whyCallsNotWhole(recorded: Recorded, trigger: Exchange): string | null {
   const { recording, exchanges } = recorded;
   const calls = new Set(recording.callExchangeIds);
+  const held = new Set(exchanges.map((exchange) => exchange.id));
+  const missing = recording.callExchangeIds.find((id) => !held.has(id));
+  if (missing !== undefined) return `a call is not held as a whole: ${missing}`;
   for (const call of exchanges) {
     if (!calls.has(call.id)) continue;
     const title = `${call.title} to ${call.serverName ?? endpointText(call.server)}`;

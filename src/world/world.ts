@@ -99,13 +99,27 @@ export class World {
     };
   }
 
-  /** Waits until the app is up. */
+  /**
+   * Waits until the app is up. Some accept before all that they do at their start is done: then
+   * until they have asked all that they asked in production, or have fallen silent.
+   */
   async ready(params: ReadyParams): Promise<ReadyResult> {
     const { appPort, bodyBytesMax } = this.#need();
-    return untilReady({
+    const ready = await untilReady({
       ...{ appPort, bodyBytesMax, timeoutMs: params.timeoutMs, signal: this.#over.signal },
       health: this.#health(),
     });
+    const deadlineMs = performance.now() + startQuietTimeoutMs;
+    while (
+      ready.kind === 'ready' &&
+      !(this.#book.isAsked && this.#notebook.quietMs() > 1) &&
+      this.#notebook.quietMs() < startQuietMs &&
+      performance.now() < deadlineMs &&
+      !this.#over.signal.aborted
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    return ready;
   }
 
   /** Sends a recorded request and reads the answer. */
@@ -224,3 +238,6 @@ export class World {
 }
 
 const connectionRefused = 111;
+/** How long an app that is up must be silent to count as started, and how long that may take. */
+const startQuietMs = 250;
+const startQuietTimeoutMs = 5000;
