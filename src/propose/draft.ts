@@ -5,7 +5,7 @@ import { unifiedDiff } from '../source/write.ts';
 import type { SiblingAnswer } from './need.ts';
 import type { Level, Origin } from './origin.ts';
 import type { Site } from './site.ts';
-import { indentAt, readTree, type Tree } from './tree.ts';
+import { indentAt, readTree, type Tree, textOf } from './tree.ts';
 
 /** Replace `start` to `end` (UTF-16 offsets, exclusive) by text; equal offsets insert. */
 export interface Change {
@@ -35,6 +35,12 @@ export interface Scene {
   value: 'undefined' | 'null' | 'other';
   /** Whether the caller had been answered with success when the failure came. */
   answered: boolean;
+}
+
+/** Going on without a credential is never right; both proposers of defaults ask this. */
+export function isCredential({ tree, site, origin }: Scene): boolean {
+  if (origin.kind !== 'request') return false;
+  return /authorization|cookie|token|session|api[-_]?key/i.test(textOf(tree, site.culprit));
 }
 
 export type Template = (scene: Scene) => Draft[];

@@ -32,6 +32,7 @@ export interface Exit {
 const responseNames = /^(?:res|resp|response|reply|rep|ctx|context|c)$/;
 const statusNames = new Map([
   ['BAD_REQUEST', 400],
+  ['UNAUTHORIZED', 401],
   ['NOT_FOUND', 404],
   ['CONFLICT', 409],
   ['UNPROCESSABLE_ENTITY', 422],
@@ -39,6 +40,7 @@ const statusNames = new Map([
 const errorNames: readonly [RegExp, number][] = [
   [/not_?found/i, 404],
   [/bad_?request|validation|invalid_?(?:input|argument)/i, 400],
+  [/unauthori[sz]ed/i, 401],
   [/conflict/i, 409],
   [/unprocessable/i, 422],
 ];

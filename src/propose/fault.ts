@@ -16,6 +16,8 @@ export type Fault =
   /** A built-in refused its argument: JSON.parse, new URL, BigInt, repeat, toFixed ... */
   | { kind: 'refused-argument'; callee: string | null }
   | { kind: 'invalid-date' }
+  /** A name that nothing declares. */
+  | { kind: 'not-defined'; name: string }
   /** A second answer after the first. */
   | { kind: 'answered-twice' }
   | { kind: 'other' };
@@ -66,6 +68,11 @@ const rules: readonly Rule[] = [
     type: /^TypeError$/,
     message: /^Cannot convert undefined or null to object|^Cannot use 'in' operator/,
     fault: () => ({ kind: 'nullish-argument' }),
+  },
+  {
+    type: /^ReferenceError$/,
+    message: /^([\w$]+) is not defined/,
+    fault: (found) => ({ kind: 'not-defined', name: found[1] ?? '' }),
   },
   {
     type: /^RangeError$/,

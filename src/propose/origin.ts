@@ -43,7 +43,16 @@ const searches =
 
 export function originOf(site: Site): Origin {
   const frame = site.frames[0] as Frame;
-  return trace({ frames: site.frames, tree: frame.tree, node: site.culprit, depth: 0 });
+  return originAt({ frames: site.frames, tree: frame.tree, node: site.culprit });
+}
+
+/** The origin of any expression of a file on the stack. */
+export function originAt(place: {
+  frames: readonly Frame[];
+  tree: Tree;
+  node: SyntaxNode;
+}): Origin {
+  return trace({ ...place, depth: 0 });
 }
 
 /** Names of the value outwards, as long as it can be named without evaluating anything twice. */

@@ -98,6 +98,10 @@ function candidatesOf(fault: Fault, tree: Tree): Candidate[] {
       return iterations(tree, fault.expression);
     case 'nullish-argument':
       return [...argumentsOf(tree, () => true), ...ins(tree)];
+    case 'not-defined':
+      return findAll(tree.program, (n) => n.type === 'Identifier' && n.name === fault.name).map(
+        (node) => ({ access: node, culprit: node, at: node.start }),
+      );
     case 'refused-argument':
       return argumentsOf(tree, (text) => lastName(text) === lastName(fault.callee ?? ''));
     case 'invalid-date':

@@ -491,3 +491,105 @@ describe('the rest', () => {
     expect(new Set(diffs).size).toBe(diffs.length);
   });
 });
+
+describe('misuse', () => {
+  it('waits for a promise that was forgotten', async () => {
+    const [first] = await tryAll(
+      lines(
+        'async function load() {',
+        '  return { profile: { name: "Ada" } };',
+        '}',
+        'export async function show(req, res) {',
+        '  const user = load(req.params.id);',
+        '  res.json({ name: user.profile.name });',
+        '}',
+      ),
+      'return app.show({ params: { id: 1 } }, res)',
+    );
+    expect(first!.changes[1]).toBe('+  const user = await load(req.params.id);');
+    expect(first!.after.value).toMatchObject({ status: 200, body: { name: 'Ada' } });
+  });
+
+  it.each([
+    ['price.toFixed(2)', "'4.5'", 'Number(row.price).toFixed(2)', '4.50'],
+    ['price.padStart(3)', '7', 'String(row.price).padStart(3)', '  7'],
+    ['price.getTime()', "'1970-01-01T00:00:00Z'", 'new Date(row.price).getTime()', 0],
+  ])('takes row.%s of %s for the type that was meant', async (use, given, fixed, value) => {
+    const code = lines('export function f(row) {', `  return row.${use};`, '}');
+    const [first] = await tryAll(code, `return app.f({ price: ${given} })`);
+    expect(first!.changes[1]).toBe(`+  return ${fixed};`);
+    expect(first!.after).toEqual({ value, trace: null });
+  });
+
+  it.each([
+    ['return itmes.length;', '+  return items.length;', 0],
+    ["return items.join('').toLowercase();", "+  return items.join('').toLowerCase();", ''],
+    ['return items.fliter(Boolean);', '+  return items.filter(Boolean);', []],
+  ])('mends the slip in %s', async (text, fixed, value) => {
+    const code = lines('export function f(items) {', `  ${text}`, '}');
+    const [first] = await tryAll(code, 'return app.f([])');
+    expect(first!.changes[1]).toBe(fixed);
+    expect(first!.after).toEqual({ value, trace: null });
+  });
+
+  it('asks for credentials instead of going on without them', async () => {
+    const tried = await tryAll(
+      lines(
+        'export function me(req, res) {',
+        "  const token = req.headers.authorization.split(' ')[1];",
+        '  res.json({ token });',
+        '}',
+      ),
+      'return app.me({ headers: {} }, res)',
+      { max: 9 },
+    );
+    expect(tried.map((one) => one.template)).toEqual(['early-exit']);
+    expect(tried[0]!.after.value).toMatchObject({ status: 401 });
+  });
+
+  it.each([
+    ['find(Number(req.params.id))', '!Number.isInteger(Number(req.params.id))'],
+    ['find([req.params.id])', '!Number.isInteger(Number(req.params.id))'],
+    ['find({ where: { id: +req.params.id } })', '!Number.isInteger(Number(req.params.id))'],
+  ])('refuses what the database would refuse in %s', async (call, test) => {
+    const [first] = await tryAll(
+      {
+        'db.js': lines(
+          'export async function find() {',
+          '  const error = new Error(\'invalid input syntax for type integer: "NaN"\');',
+          "  error.name = 'error';",
+          '  throw error;',
+          '}',
+        ),
+        'app.js': lines(
+          "import { find } from './db.js';",
+          'export async function show(req, res) {',
+          `  const order = await ${call};`,
+          '  if (!order) {',
+          "    res.status(404).json({ error: 'no such order' });",
+          '    return;',
+          '  }',
+          '  res.json(order);',
+          '}',
+        ),
+      },
+      "return app.show({ params: { id: 'abc' } }, res)",
+    );
+    expect(first!.changes[0]).toBe(`+  if (${test}) {`);
+    const body = { error: 'id must be an integer' };
+    expect(first!.after.value).toMatchObject({ status: 400, body, sent: 1 });
+  });
+
+  it('gives an absent body its refusal, or its defaults', async () => {
+    const code = lines(
+      'export function add(req, res) {',
+      '  const { total } = req.body;',
+      "  if (!total) return res.status(400).json({ error: 'total is missing' });",
+      '  res.json({ total });',
+      '}',
+    );
+    const tried = await tryAll(code, 'return app.add({}, res)');
+    for (const { after } of tried) expect(after.value).toMatchObject({ status: 400, sent: 1 });
+    expect(tried.map((one) => one.template)).toEqual(['early-exit', 'producer-default']);
+  });
+});

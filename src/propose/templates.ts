@@ -7,14 +7,17 @@ import type { SiblingAnswer } from './need.ts';
 import { levelsOf, originOf } from './origin.ts';
 import { framesOf, type ReadTree, type Site, siteOf } from './site.ts';
 import { answeredTwice } from './templates/answered-twice.ts';
+import { badNumber, isBadNumber } from './templates/bad-number.ts';
 import { chainDefault } from './templates/chain-default.ts';
 import { earlyExit } from './templates/early-exit.ts';
+import { misuse } from './templates/misuse.ts';
 import { producerDefault } from './templates/producer.ts';
 import { refusedArgument } from './templates/refused.ts';
 import { skipStatement } from './templates/skip.ts';
 import { lineOf, textOf } from './tree.ts';
 
 const templates: readonly Template[] = [
+  misuse,
   earlyExit,
   chainDefault,
   producerDefault,
@@ -37,8 +40,13 @@ export async function templateCandidates(input: TemplateInput): Promise<Candidat
   const { trace, read } = input;
   const inner = innermost(trace);
   if (faultOf(inner).kind === 'answered-twice') {
-    const drafts = answeredTwice(inner, await framesOf(inner, read));
-    return candidatesOf(drafts, `An answer was sent twice: ${inner.message}`);
+    const drafts = answeredTwice(await framesOf(inner, read));
+    return candidatesOf(drafts, `A request is answered twice (${placeOf(inner)}).`);
+  }
+  if (isBadNumber(inner)) {
+    const drafts = badNumber(inner, await framesOf(inner, read));
+    const cause = `What the caller sent reaches the database unchecked (${placeOf(inner)}).`;
+    return candidatesOf(drafts, cause);
   }
   const site = await siteOf(trace, read);
   if (site === null) return [];
@@ -66,11 +74,22 @@ function valueAt(site: Site, variables: Record<string, string>): Scene['value'] 
   const printed = Object.hasOwn(variables, name) ? variables[name]?.trim() : undefined;
   if (printed === 'undefined' || printed === 'null') return printed;
   const { kind } = site.fault;
-  if (kind === 'not-callable' || kind === 'refused-argument' || kind === 'invalid-date') {
+  if (
+    kind === 'not-defined' ||
+    kind === 'not-callable' ||
+    kind === 'refused-argument' ||
+    kind === 'invalid-date'
+  ) {
     return 'other';
   }
   if (kind === 'not-iterable' && printed !== undefined) return 'other';
   return /\bnull\b/.test(site.trace.message.replace(/'.*?'/g, '')) ? 'null' : 'undefined';
+}
+
+/** The innermost line of the app's own code. */
+function placeOf(trace: Trace): string {
+  const line = trace.lines.find((candidate) => candidate.inApp);
+  return line === undefined ? 'place unknown' : `${line.file}:${line.line}`;
 }
 
 function candidatesOf(drafts: Draft[], rootCause: string): Candidate[] {

@@ -17,7 +17,7 @@ export interface Style {
   newline: '\n' | '\r\n';
 }
 
-/** Each node's place in the list of its tree's nodes, parents first: what is below it is a slice. */
+/** Each node's place in the list of its tree, parents first: what is below it is a slice. */
 const families = new WeakMap<SyntaxNode, { nodes: SyntaxNode[]; start: number; end: number }>();
 
 /** Null when the text is no JavaScript or TypeScript that the parser can read. */

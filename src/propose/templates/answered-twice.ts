@@ -1,5 +1,4 @@
 /** A branch answers and goes on: the missing `return` after it. */
-import type { Trace } from '../../domain/failure.ts';
 import type { Draft } from '../draft.ts';
 import { leaves, responseAt } from '../exits.ts';
 import { answers } from '../place.ts';
@@ -7,7 +6,7 @@ import type { Frame } from '../site.ts';
 import { ancestorsOf, child, findAll, indentAt, lineOf, list } from '../tree.ts';
 
 /** Needs no exact place: the second answer's function is enough. */
-export function answeredTwice(_trace: Trace, frames: readonly Frame[]): Draft[] {
+export function answeredTwice(frames: readonly Frame[]): Draft[] {
   for (const { tree, offset, running } of frames) {
     const inside = findAll(running, (n) => n.start <= offset && offset < n.end).at(-1) ?? running;
     const response = responseAt(tree, inside);

@@ -1,6 +1,6 @@
 /** Goes on without the value: `a?.b.c() ?? default`, at the narrowest place. */
 import type { SyntaxNode } from '../../source/syntax.ts';
-import type { Change, Draft, Scene } from '../draft.ts';
+import { type Change, type Draft, isCredential, type Scene } from '../draft.ts';
 import { type Chain, chainOf, defaultsFor, isUnused, needOf, shapeOfReceiver } from '../need.ts';
 import {
   ancestorsOf,
@@ -22,6 +22,7 @@ const changing = /^(?:push|unshift|set|add|append|splice)$/;
 export function chainDefault(scene: Scene): Draft[] {
   const { tree, site } = scene;
   const fault = site.fault.kind;
+  if (isCredential(scene)) return [];
   if (fault === 'nullish-read' && site.access.type === 'MemberExpression') {
     if (changing.test(propertyName(site.access) ?? '')) return [];
     return [...optional(scene), ...typed(scene)];

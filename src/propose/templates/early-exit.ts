@@ -1,6 +1,14 @@
 /** Refuses before the failure, in the words in which this code base refuses elsewhere. */
 import type { SyntaxNode } from '../../source/syntax.ts';
-import { type Change, type Draft, ifText, indented, insertBefore, type Scene } from '../draft.ts';
+import {
+  type Change,
+  type Draft,
+  ifText,
+  indented,
+  insertBefore,
+  isCredential,
+  type Scene,
+} from '../draft.ts';
 import { type Exit, exitsFor, statusOf } from '../exits.ts';
 import { needOf } from '../need.ts';
 import { guardPlace, type Place, statementIn } from '../place.ts';
@@ -129,6 +137,7 @@ function lenient(path: string): string {
 }
 
 function statusFor(scene: Scene, tree: Tree): number {
+  if (isCredential(scene)) return 401;
   if (scene.origin.kind === 'request' || scene.origin.kind === 'unknown') return 400;
   if (scene.origin.kind === 'lookup') return 404;
   const used = /\b(409|422)\b/.exec(tree.text)?.[1];
@@ -137,6 +146,7 @@ function statusFor(scene: Scene, tree: Tree): number {
 
 function scoreOf(scene: Scene): number {
   const { origin } = scene;
+  if (isCredential(scene)) return scores.request;
   if (origin.kind === 'request' && /^(?:query|headers|cookies)$/.test(origin.part ?? '')) {
     return queryScore;
   }
@@ -155,6 +165,7 @@ function messageOf(scene: Scene, path: string): string {
   if (origin.kind === 'request') {
     const given =
       /^(?:req|request|ctx|c)\b/.test(path) || field.length < 2 ? field : field.slice(1);
+    if (field.length === 0 && /\bbody$/.test(path)) return 'body is missing';
     const name = given.join('.') || 'the request';
     const shapes: Record<string, string> = {
       array: 'must be an array',

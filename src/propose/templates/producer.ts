@@ -1,7 +1,6 @@
 /** Gives the value a default where it is made, so that every later use has one. */
 import type { SyntaxNode } from '../../source/syntax.ts';
-import type { Draft, Scene } from '../draft.ts';
-import { insertBefore } from '../draft.ts';
+import { type Draft, insertBefore, isCredential, type Scene } from '../draft.ts';
 import { chainOf, emptyText, needOf, type Shape, shapeOfReceiver } from '../need.ts';
 import { statementIn } from '../place.ts';
 import { bindingOf } from '../scope.ts';
@@ -19,7 +18,7 @@ import {
 const scores = { field: 20, unknown: 20, request: 28, lookup: 36 };
 
 export function producerDefault(scene: Scene): Draft[] {
-  if (scene.value === 'other') return [];
+  if (scene.value === 'other' || isCredential(scene)) return [];
   if (scene.site.fault.kind === 'nullish-pattern') return patternDefault(scene);
   return [...initialise(scene), ...whereDeclared(scene)];
 }
