@@ -25,22 +25,23 @@ import { DataDirInUseError } from './lock.ts';
 import { openStore } from './open.ts';
 import type { Store } from './store.ts';
 
+let folder: string;
 let dataDir: string;
 let opened: Store[];
 let children: ChildProcess[];
 
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'fixpoint-test-open-'));
+  folder = await mkdtemp(join(tmpdir(), 'fixpoint-test-open-'));
   // As a home folder of root is: the database's own user cannot walk through it.
-  await chmod(dataDir, 0o700);
-  dataDir = join(dataDir, 'data');
+  await chmod(folder, 0o700);
+  dataDir = join(folder, 'data');
   opened = [];
   children = [];
 });
 afterEach(async () => {
   for (const store of opened) await store.close();
   for (const child of children) child.kill('SIGKILL');
-  await rm(join(dataDir, '..'), { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
 });
 
 async function open(options: Partial<Parameters<typeof openStore>[0]> = {}): Promise<Store> {
@@ -198,7 +199,7 @@ describe('the embedded PostgreSQL', () => {
     if (process.getuid?.() !== 0) return context.skip();
     await mkdir(dataDir);
     await chown(dataDir, 65_534, 65_534);
-    await chmod(join(dataDir, '..'), 0o711);
+    await chmod(folder, 0o711);
     const child = await serve('', { uid: 65_534, gid: 65_534 });
     const cluster = join(dataDir, 'postgres', 'cluster');
     expect((await stat(cluster)).uid).toBe(65_534);
@@ -235,8 +236,8 @@ describe('the embedded PostgreSQL', () => {
 });
 
 describe('files of recordings', () => {
-  const folder = () => join(dataDir, 'recordings');
-  const path = (name: string) => join(folder(), name);
+  const files = () => join(dataDir, 'recordings');
+  const path = (name: string) => join(files(), name);
 
   it('are found again, finished, or named when they are damaged', async () => {
     const first = await open();
@@ -244,7 +245,7 @@ describe('files of recordings', () => {
     await first.recordings.keep({ ...recording, id: 'odd/../id ü', from: 300, kind: 'sample' });
     await first.recordings.keep({ ...recording, id: 'gone', from: 50 });
     await close(first);
-    expect(await readdir(folder())).toContain('odd%2F..%2Fid%20%C3%BC.fixrec');
+    expect(await readdir(files())).toContain('odd%2F..%2Fid%20%C3%BC.fixrec');
     // As a server leaves them that dies while it writes, removes, or before it writes the row.
     await writeFile(path('half.fixrec.123.draft'), 'half');
     await copyFile(path('gone.fixrec'), path('gone.fixrec.removed'));
@@ -256,7 +257,7 @@ describe('files of recordings', () => {
     expect(await second.recordings.summary('gone')).toBeNull();
     const ids = (await second.recordings.list({ app: 'shop' })).map((each) => each.id);
     expect(ids).toEqual(['odd/../id ü', 'rec-1']);
-    expect((await readdir(folder())).filter((name) => !name.endsWith('.fixrec'))).toEqual([]);
+    expect((await readdir(files())).filter((name) => !name.endsWith('.fixrec'))).toEqual([]);
 
     await truncate(path('rec-1.fixrec'), 100);
     await expect(second.recordings.load('rec-1')).rejects.toThrow(
