@@ -22,7 +22,7 @@ export function chunksOf(said: readonly Said[], cut = Number.POSITIVE_INFINITY):
   for (const [from, what] of said) {
     const bytes = typeof what === 'string' ? new TextEncoder().encode(what) : what;
     for (let at = 0; at < bytes.length; at += cut) {
-      const piece = bytes.slice(at, at + cut);
+      const piece = Uint8Array.from(bytes.subarray(at, at + cut));
       chunks.push({ from, pos: next[from], at: 1000 + chunks.length, bytes: piece });
       next[from] += piece.length;
     }

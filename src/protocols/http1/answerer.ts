@@ -59,7 +59,7 @@ export class Http1Answerer implements Answerer {
       },
       body: (bytes) => {
         this.#bodyBytes += bytes.length;
-        if (this.#bodyBytes <= bodyBytesMax) this.#pieces.push(bytes.slice());
+        if (this.#bodyBytes <= bodyBytesMax) this.#pieces.push(new Uint8Array(bytes));
         else this.#pieces = [];
       },
       end: (trailers) => this.#answer(trailers),

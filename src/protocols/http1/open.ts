@@ -45,7 +45,7 @@ export class OpenExchange {
   add(half: Half<unknown>, bytes: Uint8Array, bodyBytesMax: number): void {
     this.bodyBytes += bytes.length;
     if (this.bodyBytes > bodyBytesMax) this.drop(half);
-    if (!half.holed) half.pieces.push(bytes.slice());
+    if (!half.holed) half.pieces.push(new Uint8Array(bytes));
   }
 
   /** Bytes of a half are missing: it never counts as whole again. */

@@ -157,7 +157,7 @@ export class Http1Reader implements Reader {
 
   #hold(bytes: Uint8Array, pos: number): void {
     this.#held ??= [];
-    this.#held.push({ pos, bytes: bytes.slice() });
+    this.#held.push({ pos, bytes: new Uint8Array(bytes) });
     const total = this.#held.reduce((sum, piece) => sum + piece.bytes.length, 0);
     if (total > heldBytesMax) this.#lose();
   }

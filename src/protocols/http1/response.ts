@@ -49,7 +49,7 @@ class IncrementalResponse implements ResponseReader {
       body: (bytes) => {
         this.#bodyBytes += bytes.length;
         if (this.#bodyBytes > bodyBytesMax) this.#fail(`body above ${bodyBytesMax} bytes`);
-        else this.#pieces.push(bytes.slice());
+        else this.#pieces.push(new Uint8Array(bytes));
       },
       end: (trailers) => this.#end(trailers),
     });
@@ -60,7 +60,7 @@ class IncrementalResponse implements ResponseReader {
     const read = this.#parser.feed(bytes, this.#pos);
     this.#pos += bytes.length;
     if (read === null) this.#fail('not an HTTP/1 response');
-    else this.#rest = bytes.slice(read);
+    else this.#rest = new Uint8Array(bytes.subarray(read));
     return this.#result();
   }
 

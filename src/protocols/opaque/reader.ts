@@ -42,7 +42,7 @@ export class OpaqueReader implements Reader {
     run.endedAt = chunk.at;
     this.#bytes += bytes.length;
     if (this.#bytes > this.#options.bodyBytesMax) this.#drop();
-    if (!this.#holed) run.pieces.push(bytes.slice());
+    if (!this.#holed) run.pieces.push(new Uint8Array(bytes));
   }
 
   skip(gap: Gap): void {

@@ -172,8 +172,12 @@ export class PostgresReader implements Reader {
   }
 
   #missing(from: Side, length: number): void {
-    if (this.#state === 'seeking') this.#seeker.missing();
-    if (this.#state !== 'reading') return;
+    if (this.#state === 'over') return;
+    if (this.#state === 'seeking') {
+      this.#seeker.missing();
+      if (from === 'client') this.#asker = new Asker(true);
+      return;
+    }
     const framer = from === 'client' ? this.#client : this.#server;
     if (framer.skip(length) && !this.#broken) return;
     // What the client said there may have given names new meanings.

@@ -73,7 +73,10 @@ export function inFormats(columns: PgColumns, formats: readonly Format[]): PgCol
 function begin(sink: ResultSink, columns: PgColumns): PgResult {
   const result: PgResult = { columns, rows: [], tag: null, end: 'failed', copy: null };
   sink.current = result;
-  if (sink.open.subject.kind === 'query') sink.open.subject.answer.results.push(result);
+  if (sink.open.subject.kind !== 'query') return result;
+  sink.open.subject.answer.results.push(result);
+  // Executes that were sent ahead: only now is known how far the portal has come.
+  if (sink.portal !== null) sink.open.subject.query.skippedRows = sink.portal.rows;
   return result;
 }
 
