@@ -170,7 +170,9 @@ function iterations(tree: Tree, expression: string | null): Candidate[] {
   const add = (access: SyntaxNode, culprit: SyntaxNode | undefined) => {
     if (culprit === undefined) return;
     if (expression !== null && !sameText(textOf(tree, culprit), expression)) return;
-    found.push({ access, culprit, at: culprit.start });
+    const inner = unwrap(culprit);
+    const at = (inner.type === 'MemberExpression' && child(inner, 'property')) || culprit;
+    found.push({ access, culprit, at: at.start });
   };
   for (const node of findAll(tree.program, () => true)) {
     if (node.type === 'ForOfStatement') add(node, child(node, 'right'));
