@@ -87,10 +87,25 @@ class DnsAnswerer implements Answerer {
     const asked = dnsMessage(bytes);
     const section = asked === null || asked.isResponse ? null : questionSection(bytes);
     if (asked === null || section === null) return [];
+    if (asked.query.type === 'AAAA' && this.#wasIpv4Only(asked.query.name)) {
+      this.#context.synthesised(`DNS AAAA ${asked.query.name}: the instance used IPv4 only`);
+      return [withoutRecords(bytes, section, 0)];
+    }
     const reply = this.#context.ask(questionFrom(asked.query, this.#context.head));
     const recorded = reply.kind === 'recorded' ? dnsResponseOf(reply.exchange) : null;
-    if (recorded === null) return [unknownName(bytes, section)];
+    if (recorded === null) return [withoutRecords(bytes, section, nameError)];
     return [readdressed(Buffer.from(recorded.raw, 'base64'), asked, bytes, section)];
+  }
+
+  /**
+   * Where a machine has no IPv6 address, resolvers ask for A alone (AI_ADDRCONFIG, RFC 3493
+   * section 6.1); the sandbox has both families. That there is no AAAA carries no data.
+   */
+  #wasIpv4Only(name: string): boolean {
+    const plain = (text: string) => text.toLowerCase().replace(/\.$/, '');
+    const asked = this.#context.recorded.flatMap((exchange) => queryOf(exchange) ?? []);
+    const types = asked.filter((query) => plain(query.name) === plain(name));
+    return types.some(({ type }) => type === 'A') && types.every(({ type }) => type !== 'AAAA');
   }
 }
 
@@ -111,14 +126,17 @@ function readdressed(
 }
 
 /**
- * NXDOMAIN: a definite answer, at once. SERVFAIL or silence would make the app's resolver ask
+ * NXDOMAIN is a definite answer, at once. SERVFAIL or silence would make the app's resolver ask
  * again and again, and wait; an error in the app is what a name that was never recorded is.
  */
-function unknownName(query: Uint8Array, section: Uint8Array): Uint8Array {
+const nameError = 3;
+
+/** An answer of the question alone, with a response code (RFC 1035 section 4.1.1). */
+function withoutRecords(query: Uint8Array, section: Uint8Array, rcode: number): Uint8Array {
   const answer = Buffer.alloc(12 + section.length);
   answer.set(query.subarray(0, 2), 0);
   answer[2] = 0x80 | (query[2]! & 0x01);
-  answer[3] = 0x80 | 3;
+  answer[3] = 0x80 | rcode;
   answer.writeUInt16BE(1, 4);
   answer.set(section, 12);
   return answer;
