@@ -1,4 +1,5 @@
 /** One process in one sandbox: boots it, sends it requests, and says what came of each. */
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Failure } from '../domain/failure.ts';
 import type { Observed, Outcome } from '../domain/outcome.ts';
@@ -12,7 +13,7 @@ import type { Assets } from './assets.ts';
 import { ExceptionWatch } from './exception-watch.ts';
 import type { ImageRuntime } from './image-runtime.ts';
 import type { ManyOptions, ManyRequest, ReplayLimits } from './replay.ts';
-import type { Sandbox } from './sandbox.ts';
+import { hostsText, type Sandbox } from './sandbox.ts';
 import { Scopes } from './scope.ts';
 import { Watching } from './watching.ts';
 

@@ -127,7 +127,7 @@ describe('a replay', () => {
 
   it('goes on where production stopped, by what successful siblings saw', async () => {
     const imageId = await build(fixed);
-    const outcome = await replay({ imageId, siblings: [recorded.sibling] });
+    const outcome = await replay({ imageId, siblings: recorded.siblings });
     expect(failureOf(outcome)).toBe(null);
     const { observed } = outcome as { observed: Observed };
     const shown = JSON.parse(Buffer.from(observed.answer!.body).toString()) as { amount: number };
@@ -138,7 +138,7 @@ describe('a replay', () => {
       'write assumed sibling',
       'read exact trigger',
     ]);
-    expect(last[1]!.assumed.length).toBeGreaterThan(0);
+    expect(last[1]!.assumed).toEqual(['id']);
     const alone = await replay({ imageId, siblings: [] });
     expect((alone as { observed: Observed }).observed.divergences[0]?.effect).toBe('write');
   });
@@ -355,17 +355,17 @@ async function recordWith(place: Place, stops: (() => unknown)[]) {
   while (!(await lines()).some((text) => text.endsWith('orders'))) await pause(50);
   expect(await get(inbound.port, '/health')).toEqual([200, 'ok']);
   const boot = recorder.take({ kind: 'boot', from: bootFrom });
-  const [status, text] = await get(inbound.port, '/orders/1');
-  expect([status, JSON.parse(text)]).toEqual([200, expect.objectContaining({ amount: 200 })]);
   const route = 'GET /orders/:id';
-  const sibling = recorder.take({ kind: 'sample', from: now(), route });
-  await pause(5);
-  const trigger = await (async () => {
+  const ask = async (path: string, kind: Recording['kind'], wanted: number) => {
+    await pause(5);
     const from = now();
-    expect((await get(inbound.port, '/orders/2'))[0]).toBe(500);
-    return recorder.take({ from, route });
-  })();
-  return { imageId, env, boot, sibling: past(sibling), trigger: past(trigger) };
+    const [status, text] = await get(inbound.port, path);
+    expect([status, text]).toEqual([wanted, expect.any(String)]);
+    return past(recorder.take({ kind, from, route }));
+  };
+  const siblings = [await ask('/orders/1', 'sample', 200), await ask('/orders/1', 'sample', 200)];
+  const trigger = await ask('/orders/2', 'failure', 500);
+  return { imageId, env, boot, sibling: siblings[0]!, siblings, trigger };
 }
 
 /** Moves a recording an hour back, so that the clock of a replay can be told from ours. */

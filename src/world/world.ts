@@ -109,6 +109,7 @@ export class World {
       ...{ appPort, bodyBytesMax, timeoutMs: params.timeoutMs, signal: this.#over.signal },
       health: this.#health(),
     });
+    this.#notebook.active(); // silence counts from here on
     const deadlineMs = performance.now() + startQuietTimeoutMs;
     while (
       ready.kind === 'ready' &&
