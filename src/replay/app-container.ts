@@ -37,7 +37,8 @@ export function appContainer(options: AppContainerOptions): {
   caveats: string[];
 } {
   const { release, assets, runtime } = options;
-  const env = { ...options.env };
+  // As a deployment runs it.
+  const env: Record<string, string> = { PORT: String(release.config.port), ...options.env };
   const binds = [
     { host: assets.resolvConf, container: '/etc/resolv.conf', readOnly: true },
     { host: options.hostsPath, container: '/etc/hosts', readOnly: true },

@@ -1,4 +1,4 @@
-/** Watching the exceptions that an app raises: the file it is done through, and what it held when. */
+/** Watches the exceptions that an app raises, through a file that is mounted into its container. */
 import { randomUUID } from 'node:crypto';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

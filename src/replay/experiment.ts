@@ -111,7 +111,7 @@ export class Experiment {
     return this.#outcomeOf(sent, { end: now(), isOnly: true });
   }
 
-  /** Sends requests one after the other; stops early, with fewer outcomes, when the process ends. */
+  /** Sends requests one after the other; stops, with fewer outcomes, when the process ends. */
   async send(requests: readonly ManyRequest[]): Promise<Outcome[]> {
     const all: (Sent | Outcome)[] = [];
     for (const [index, request] of requests.entries()) {

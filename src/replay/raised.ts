@@ -1,4 +1,4 @@
-/** Reads what `inside/watch.cjs` wrote: the exceptions raised in the app. The app may have written too. */
+/** Reads the exceptions that `inside/watch.cjs` wrote down; the app may have written there too. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Raised } from '../domain/outcome.ts';

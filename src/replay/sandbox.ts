@@ -1,4 +1,4 @@
-/** Opens the anchor and the world of a replay, joined by their cable; see docs in `world/cable.ts`. */
+/** Opens the anchor and the world of a replay, joined by their cable (see `world/cable.ts`). */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
