@@ -1,3 +1,4 @@
+// Which paths are one route: by their look, and by what traffic shows.
 import { describe, expect, it } from 'vitest';
 import { learnRoutes, routeTemplate } from './route.ts';
 

@@ -1,3 +1,4 @@
+// What connections of all sorts become, and what names their servers get.
 import { describe, expect, it } from 'vitest';
 import type { Connection } from '../domain/wire.ts';
 import { exchangesOf, protocolOf, rawBytes } from './exchanges.ts';

@@ -1,7 +1,7 @@
 /** DNS messages (RFC 1035) as plain JSON: what was asked and what was answered. */
 import { Buffer } from 'node:buffer';
-import packet from 'dns-packet';
 import type { Exchange } from '../../domain/exchange.ts';
+import { decode } from './packet.ts';
 
 /** `meaning` of the request of an exchange with `protocol: 'dns'`. */
 export interface DnsQuery {
@@ -30,13 +30,8 @@ export interface DnsMessage {
 /** A datagram as a message with one question; null when it is none. */
 export function dnsMessage(bytes: Uint8Array): DnsMessage | null {
   if (bytes.length < 17) return null;
-  let decoded: ReturnType<typeof packet.decode>;
-  try {
-    decoded = packet.decode(Buffer.from(bytes));
-  } catch {
-    // The library throws on anything that is not DNS: that is the question asked here.
-    return null;
-  }
+  const decoded = decode(Buffer.from(bytes));
+  if (decoded === null) return null;
   const question = decoded.questions[0];
   const standard = (decoded.flags & 0x7800) === 0;
   if (question === undefined || decoded.questions.length !== 1 || !standard) return null;

@@ -30,8 +30,13 @@ const hopByHop = new Set([
 ]);
 
 /** Declared normalisation: headers that name the moment or the trace, never the question. */
-const incidental =
-  /^(date|x-amz-date|x-ms-date|idempotency-key|(x-)?(request|correlation|amzn-trace|cloud-trace-context|b3|datadog|ot|client-trace)(-.*)?|traceparent|tracestate|baggage|b3|sentry-trace|uber-trace-id|newrelic|elastic-apm-traceparent)$/;
+const incidental: readonly RegExp[] = [
+  /^(date|x-amz-date|x-ms-date|idempotency-key)$/,
+  /^(x-)?(request|correlation|client-trace)-?(id|start)$/,
+  /^x-(amzn-trace|cloud-trace-context|b3|datadog|ot)(-.*)?$/,
+  /^(traceparent|tracestate|baggage|b3|sentry-trace|uber-trace-id|newrelic)$/,
+  /^elastic-apm-traceparent$/,
+];
 
 /** The question of a recorded exchange; null where the request is not whole. */
 export function questionOf(exchange: Exchange): Question | null {
@@ -51,7 +56,9 @@ export function questionFrom(
     .filter(([name]) => !hopByHop.has(name));
   const sorted = byName(headers);
   const essential = byName(
-    headers.filter(([name]) => !incidental.test(name)).map(([n, v]) => [n, plainValue(n, v)]),
+    headers
+      .filter(([name]) => !incidental.some((shape) => shape.test(name)))
+      .map(([n, v]) => [n, plainValue(n, v)]),
   );
   const body = normalBody(request);
   return {
@@ -135,7 +142,8 @@ function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join(',')}}`;
+  const members = entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`);
+  return `{${members.join(',')}}`;
 }
 
 function fieldsOf(request: HttpRequest, headers: [string, string][]): Record<string, string> {

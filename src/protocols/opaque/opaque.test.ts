@@ -1,3 +1,4 @@
+// Bytes that nobody understands are split, compared and answered exactly.
 import { describe, expect, it } from 'vitest';
 import { chunksOf, head, read, type Said } from '../fake-wire.ts';
 import type { Question, Reply } from '../protocol.ts';

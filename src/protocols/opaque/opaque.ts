@@ -1,4 +1,4 @@
-/** Bytes of a protocol that Fixpoint does not speak: kept and compared exactly, never guessed at. */
+/** Bytes of a protocol that is not spoken here: kept and compared exactly, never guessed at. */
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { Exchange } from '../../domain/exchange.ts';

@@ -1,3 +1,4 @@
+// The server half says, byte for byte, what a real server would, and never more than is recorded.
 import { describe, expect, it } from 'vitest';
 import type { Exchange } from '../../domain/exchange.ts';
 import { chunksOf, head, random, read, type Said } from '../fake-wire.ts';

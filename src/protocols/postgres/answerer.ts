@@ -251,7 +251,7 @@ export class PostgresAnswerer implements Answerer {
     this.#send(Array.isArray(columns) ? encode.rowDescription(columns) : encode.noData);
   }
 
-  /** What follows the results: settings, notices, the error, and what they do to the transaction. */
+  /** What follows the results: settings, notices, an error, and the transaction's new status. */
   #after(answer: PgAnswer, sql: Sql): void {
     this.#send(...answer.settings.map(encode.parameterStatus));
     this.#send(...answer.notices.map(encode.noticeResponse));

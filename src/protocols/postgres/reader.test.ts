@@ -1,3 +1,4 @@
+// The reader understands every cut, and never says more of a damaged stream than it knows.
 import { describe, expect, it } from 'vitest';
 import type { Exchange } from '../../domain/exchange.ts';
 import { chunksOf, cutAfter, head, random, read, type Said, timeless } from '../fake-wire.ts';

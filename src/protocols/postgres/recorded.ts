@@ -1,4 +1,4 @@
-/** What the recorded exchanges with a server tell beside their answers: handshakes, descriptions. */
+/** What recorded exchanges with a server tell beside their answers: handshakes, descriptions. */
 import type { Exchange } from '../../domain/exchange.ts';
 import type { PgColumns, PgDescription, PgError, PgStarted } from './meaning.ts';
 import { answerOf, prepareOf, queryOf, startOf } from './meaning.ts';

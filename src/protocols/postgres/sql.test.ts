@@ -1,3 +1,4 @@
+// What SQL does and when it is the same decides what may be answered: so both have many examples.
 import { describe, expect, it } from 'vitest';
 import { sqlOf } from './sql.ts';
 import { tokensOf } from './tokens.ts';

@@ -68,8 +68,11 @@ const controls = [
   ...['lock', 'checkpoint', 'load', ''],
 ];
 /** Functions that change something although a SELECT calls them. */
-const changing =
-  /^(nextval|setval|set_config|pg_notify|pg_(try_)?advisory_\w*|lo_\w+|pg_(cancel|terminate)_backend|pg_switch_wal|pg_logical_emit_message|dblink\w*|txid_current|pg_current_xact_id)$/;
+const changing: readonly RegExp[] = [
+  /^(nextval|setval|set_config|pg_notify|pg_(try_)?advisory_\w*|lo_\w+|dblink\w*)$/,
+  /^(pg_(cancel|terminate)_backend|pg_switch_wal|pg_logical_emit_message)$/,
+  /^(txid_current|pg_current_xact_id)$/,
+];
 
 function statementOf(tokens: Token[]): Statement {
   const words = tokens.map((token) =>
@@ -91,13 +94,15 @@ function effectOf(verb: string, words: string[]): Effect {
   if (verb === 'with' && modifies(words)) return 'write';
   if (verb === 'with' || reads.includes(verb)) {
     if (selectsInto(words)) return 'write';
-    return words.some((word, i) => words[i + 1] === '(' && changing.test(word))
-      ? 'unknown'
-      : 'read';
+    return words.some((word, i) => words[i + 1] === '(' && isChanging(word)) ? 'unknown' : 'read';
   }
   if (verb === 'fetch' || verb === 'move') return 'read';
   if (verb === 'notify') return 'write';
   return 'unknown';
+}
+
+function isChanging(name: string): boolean {
+  return changing.some((names) => names.test(name));
 }
 
 /** A data-modifying keyword where a statement may begin: `AS (INSERT`, `) UPDATE`. */

@@ -1,4 +1,4 @@
-/** SQL as tokens, after PostgreSQL's own lexical rules, so that no literal is taken for a keyword. */
+/** SQL as tokens, by PostgreSQL's own lexical rules: no literal is taken for a keyword. */
 
 export interface Token {
   kind: 'word' | 'identifier' | 'string' | 'number' | 'parameter' | 'symbol';
