@@ -41,6 +41,8 @@ export class Tracked implements TrackedOptions {
   readonly server: Endpoint;
   readonly openedAt: Instant;
   readonly inbound: boolean;
+  /** Inbound, from the instance itself, and not to the app's own port. */
+  internal = false;
   closedAt: Instant | null = null;
   /** Null until it is known; `opaque` protocols are a protocol, too. */
   protocol: Protocol | null = null;

@@ -22,8 +22,14 @@ export class Flight {
   readonly window: Window;
   /** Every connection with chunks in the window, and every open one. */
   readonly connections = new Map<number, Tracked>();
-  /** Statements that hold for every recording of this instance (io_uring ...). */
+  /** What holds for every recording of this instance: a 32-bit program, say. */
   readonly caveats = new Set<string>();
+  /**
+   * Set once a process made an io_uring. That alone says nothing (libuv makes one for epoll);
+   * with bytes that the kernel counted and nobody saw, it does.
+   */
+  usesIoUring = false;
+  hasUnseen = false;
   readonly lostBytes: Record<string, number> = {};
   events = 0;
   readonly #inbound: Inbound;
@@ -74,6 +80,8 @@ export class Flight {
       (event.role === 'unknown' && event.local.port === this.instance.port);
     const { local, peer } = event;
     const tracked = this.#track({ inbound, transport: 'tcp', local, peer, at });
+    // An app that talks to a process of its own is both ends: that is nobody's request.
+    tracked.internal = inbound && local.port !== this.instance.port && isLoopback(peer.host);
     if (event.openedBeforeAttach) tracked.broken = 'opened-before-attach';
     this.#open.set(event.connection, tracked);
   }
@@ -127,6 +135,7 @@ export class Flight {
       this.#miss(tracked, false, serverNext, serverBytes - serverNext, at);
     }
     tracked.unseenBytes += event.sentUnseenBytes + event.receivedUnseenBytes;
+    if (tracked.unseenBytes > 0) this.hasUnseen = true;
     this.#open.delete(event.connection);
     this.#end(tracked, at);
   }
@@ -179,7 +188,7 @@ export class Flight {
     const slab = this.window.append(tracked.index, pos, at, flags, payload);
     tracked.lastSequence = slab.sequence;
     if (tracked.protocol === null) this.#detector.look(tracked, fromClient, payload);
-    if (tracked.inbound) {
+    if (tracked.inbound && !tracked.internal) {
       if (turned) this.#inbound.turned(tracked, slab, pos, at);
       else if (fromClient) this.#inbound.saidMore(tracked, payload);
       else this.#inbound.answered(tracked, slab, pos, at);
@@ -263,4 +272,8 @@ export class Flight {
     else tracked.serverNext = pos + length;
     this.lostBytes[reason] = (this.lostBytes[reason] ?? 0) + length;
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === '::1' || host.startsWith('127.') || host.startsWith('::ffff:127.');
 }

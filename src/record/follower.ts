@@ -73,7 +73,10 @@ function remember(tracked: Tracked, sequence: number): void {
   const same =
     last !== undefined &&
     last.length === chunks.length &&
-    last.every((chunk, index) => chunk.pos === chunks[index]!.pos);
+    last.every(({ pos, bytes }, index) => {
+      const chunk = chunks[index]!;
+      return pos === chunk.pos && bytes.length === chunk.bytes.length;
+    });
   if (same) return;
   tracked.carried.push({ sequence, chunks });
   if (tracked.carried.length > statesMax) tracked.carried.shift();

@@ -4,7 +4,7 @@ import type { ProcessExit } from '../domain/app.ts';
 import type { Instant } from '../domain/time.ts';
 import type { LoggedTrace } from '../symptoms/log.ts';
 import type { Tracked } from './connection.ts';
-import { inFlight, type Span, spanOfAnswer } from './spans.ts';
+import { ownerOf, type Span, spanOfAnswer } from './spans.ts';
 
 /** An answer with 5xx, as the hot path noticed it. */
 export interface FailingAnswer {
@@ -51,7 +51,7 @@ export function join(options: JoinOptions): Case[] {
   if (exit !== null) cases.push(...deathOf({ exit, cases, rest, spans, lateUs }));
   for (const trace of rest) {
     if (trace.severity === 'low') continue;
-    const home = spanFor(spans, trace, lateUs);
+    const home = ownerOf(spans, trace.at, lateUs);
     const known = cases.find((each) => each.span !== null && each.span === home.span);
     if (known !== undefined) known.traces.push(trace);
     else {
@@ -71,22 +71,6 @@ function answerFor(cases: readonly Case[], trace: LoggedTrace, lateUs: number): 
   const distance = ({ answer }: Case) => Math.abs(answer!.at - trace.at);
   const best = (some: Case[]) => some.sort((a, b) => distance(a) - distance(b))[0] ?? null;
   return best(fitting.filter((each) => each.traces.length === 0)) ?? best(fitting);
-}
-
-/** The request that a trace without a failing answer belongs to. */
-function spanFor(
-  spans: readonly Span[],
-  trace: LoggedTrace,
-  lateUs: number,
-): { span: Span | null; others: Span[] } {
-  let fitting = inFlight(spans, trace.at);
-  if (fitting.length === 0) {
-    // The line may be stamped late: then it is the last one that ended just before.
-    const ended = spans.filter((each) => each.endAt < trace.at && each.endAt >= trace.at - lateUs);
-    fitting = ended.sort((a, b) => a.endAt - b.endAt).slice(-1);
-  }
-  const span = fitting.at(-1) ?? null;
-  return { span, others: fitting.filter((each) => each !== span) };
 }
 
 /**

@@ -44,6 +44,9 @@ export class Losses {
       .filter((each) => each.unseenBytes > 0 && each.openedAt <= range.to)
       .filter((each) => each.closedAt === null || each.closedAt >= range.from)
       .map((each) => `${each.unseenBytes} bytes of connection ${each.id} passed unseen`);
+    if (flight.usesIoUring && flight.hasUnseen) {
+      unseen.push('a process moves bytes through io_uring, which cannot be recorded');
+    }
     return [...new Set([...texts, ...flight.caveats, ...unseen])];
   }
 

@@ -75,8 +75,9 @@ export class Recorded {
     if (event.kind === 'open') this.flight.open(event, at);
     else if (event.kind === 'close') this.flight.close(event, at);
     else if (event.kind === 'upgrade') this.flight.upgrade(event.connection, at);
+    else if (event.kind === 'opaque' && event.reason === 'io_uring') this.flight.usesIoUring = true;
     else if (event.kind === 'opaque') {
-      this.flight.caveats.add(`a process uses ${event.reason}: its bytes cannot be recorded`);
+      this.flight.caveats.add('a process runs a 32-bit program: its bytes cannot be recorded');
     }
   }
 

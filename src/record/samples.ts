@@ -8,7 +8,7 @@ import { Budget } from './budget.ts';
 import type { Tracked } from './connection.ts';
 import { evidenceOf, type Source } from './evidence.ts';
 import { turnRoute } from './routes.ts';
-import { type Span, spansOf } from './spans.ts';
+import { ownerOf, type Span, spansOf } from './spans.ts';
 import type { RecordLimits } from './types.ts';
 
 interface Kept {
@@ -117,11 +117,12 @@ export class Samples {
       if (!all && !settled && span !== undefined && candidate.startAt > at - waitUs) continue;
       this.#candidates.splice(this.#candidates.indexOf(candidate), 1);
       candidate.reservoir.waiting--;
-      if (span !== undefined) await this.#keep(span, candidate.reservoir);
+      if (span !== undefined) await this.#keep({ span, spans, reservoir: candidate.reservoir });
     }
   }
 
-  async #keep(span: Span, reservoir: Reservoir): Promise<void> {
+  async #keep(options: { span: Span; spans: Span[]; reservoir: Reservoir }): Promise<void> {
+    const { span, spans, reservoir } = options;
     if (!Number.isFinite(span.endAt)) return;
     const wanted = { kind: 'sample' as const, span, answerPos: null, at: span.endAt };
     const { recording, trigger, status } = evidenceOf(this.#source, {
@@ -131,7 +132,9 @@ export class Samples {
     const { completeness, causality } = recording;
     if (trigger?.end !== 'complete' || status === null || status < 200 || status >= 400) return;
     if (completeness.reasons.length > 0 || completeness.seenBytes < completeness.totalBytes) return;
-    if (tracesIn(recording.log).length > 0) return;
+    const lateUs = this.#source.limits.traceWaitMs * 1000;
+    const owners = tracesIn(recording.log).map(({ at }) => ownerOf(spans, at, lateUs));
+    if (owners.some((owner) => owner.span === span || owner.others.includes(span))) return;
     const exact = causality === 'exact';
     const replaced = this.#replaced(reservoir, exact);
     if (replaced === null) return;

@@ -28,7 +28,7 @@ export function spansOf(flight: Flight, range: { from: Instant; to: Instant }): 
       const connection = slab.connection[index]!;
       if ((flags & flag.turn) !== 0) {
         const tracked = flight.connections.get(connection);
-        if (tracked === undefined || !tracked.inbound || tracked.transport !== 'tcp') continue;
+        if (tracked === undefined || !isAsked(tracked)) continue;
         if (at < range.from || at > range.to) continue;
         const startPos = slab.pos[index]!;
         const endAt = Number.POSITIVE_INFINITY;
@@ -51,9 +51,31 @@ export function spansOf(flight: Flight, range: { from: Instant; to: Instant }): 
   return spans.sort((a, b) => a.startAt - b.startAt);
 }
 
+function isAsked(tracked: Tracked): boolean {
+  return tracked.inbound && !tracked.internal && tracked.transport === 'tcp';
+}
+
 /** Those in flight at an instant. */
 export function inFlight(spans: readonly Span[], at: Instant): Span[] {
   return spans.filter((span) => span.startAt <= at && span.endAt >= at);
+}
+
+/**
+ * The request that a line of the log belongs to: the one in flight, the last begun of several
+ * (`others` are the rest). A line may be stamped late, then it is the last one that ended.
+ */
+export function ownerOf(
+  spans: readonly Span[],
+  at: Instant,
+  lateUs: number,
+): { span: Span | null; others: Span[] } {
+  let fitting = inFlight(spans, at);
+  if (fitting.length === 0) {
+    const ended = spans.filter((each) => each.endAt < at && each.endAt >= at - lateUs);
+    fitting = ended.sort((a, b) => a.endAt - b.endAt).slice(-1);
+  }
+  const span = fitting.at(-1) ?? null;
+  return { span, others: fitting.filter((each) => each !== span) };
 }
 
 /** The turn that holds a position of the server's stream, by the time at which it was sent. */

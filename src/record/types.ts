@@ -7,7 +7,10 @@ import type { Suspicion } from '../symptoms/symptoms.ts';
 import type { Sensor } from './sensor/types.ts';
 
 /** What the recorder has to know of an instance; known before its container exists. */
-export type Watched = Pick<Instance, 'id' | 'app' | 'releaseNumber' | 'netns' | 'port'>;
+export type Watched = Pick<Instance, 'id' | 'app' | 'releaseNumber' | 'netns' | 'port'> & {
+  /** Addresses by name in its /etc/hosts, kept with its recordings. */
+  hosts?: Record<string, string>;
+};
 
 export interface RecordLimits {
   /** Raw bytes (with bookkeeping) held per instance, and how far back they reach. */
