@@ -1,7 +1,6 @@
 // Oracles: a real PostgreSQL, recorded through a plain TCP proxy, and node-postgres as client.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import pg from 'pg';
-import { parse } from 'pg-connection-string';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Exchange } from '../../domain/exchange.ts';
 import type { Chunk } from '../../domain/wire.ts';
@@ -26,10 +25,9 @@ const servers: Server[] = [];
 
 beforeAll(async () => {
   database = await makeTestDatabase();
-  const parsed = parse(database.url);
-  const { user, password, database: name } = parsed;
-  const path = `${parsed.host}/.s.PGSQL.${parsed.port || 5432}`;
-  login = { user, password: password!, database: name!, host: '127.0.0.1' };
+  const { user, password, database: name, host, port } = new pg.Client(database.url);
+  login = { user: user!, password: password!, database: name!, host: '127.0.0.1' };
+  const path = `${host}/.s.PGSQL.${port}`;
   proxy = await startProxy(path);
 });
 
