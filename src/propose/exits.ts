@@ -215,7 +215,7 @@ function same(a: ReturnType<typeof bindingOf>, b: ReturnType<typeof bindingOf>):
 /** What each framework's manual shows, for code that never refuses anything. */
 function manualExit(tree: Tree, at: SyntaxNode, wanted: Wanted): Exit | null {
   const res = responseAt(tree, at);
-  if (res === null) return null;
+  if (res === null) return fetchExit(tree, at, wanted);
   const { semicolon: end, newline } = tree.style;
   const body = `{ ${errorKey(tree)}: ${quoted(wanted.message, tree.style.quote)} }`;
   const uses = (member: string) => new RegExp(`\\b${res}\\.${member}\\b`).test(tree.text);
@@ -240,6 +240,18 @@ function manualExit(tree: Tree, at: SyntaxNode, wanted: Wanted): Exit | null {
   }
   if (lines === null) return null;
   return { statements: lines.join(newline), learntAt: null, status, brief: false };
+}
+
+/** Handlers that return a `Response`: Next.js, Remix, Bun, workers. */
+function fetchExit(tree: Tree, at: SyntaxNode, { status, message }: Wanted): Exit | null {
+  const own = functionsAround(tree, at)[0];
+  for (const name of ['NextResponse', 'Response']) {
+    if (own === undefined || functionUsing(tree, at, name) !== own) continue;
+    const body = `{ ${errorKey(tree)}: ${quoted(message, tree.style.quote)} }`;
+    const statements = `return ${name}.json(${body}, { status: ${status} })${tree.style.semicolon}`;
+    return { statements, learntAt: null, status, brief: false };
+  }
+  return null;
 }
 
 function errorKey(tree: Tree): string {

@@ -29,6 +29,7 @@ const globals = new Set([
 
 /** Whether a name may be used at a place: bound there, or global. */
 export function isVisible(tree: Tree, from: SyntaxNode, name: string): boolean {
+  if (name === 'this') return true;
   const binding = bindingOf(tree, from, name);
   if (binding === null) return globals.has(name);
   return binding.kind !== 'variable' || binding.declarator.end <= from.start;

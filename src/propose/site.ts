@@ -56,7 +56,8 @@ export async function siteOf(trace: Trace, read: ReadTree): Promise<Site | null>
   const inner = innermost(trace);
   const frames = await framesOf(inner, read);
   const first = frames[0];
-  if (first === undefined) return null;
+  // Were the innermost line in a file that cannot be read, a caller would take the blame.
+  if (first === undefined || first.line !== inner.lines.find((line) => line.inApp)) return null;
   const fault = faultOf(inner);
   const top = inner.lines.findIndex((line) => line.inApp);
   const builtIn = fault.kind === 'refused-argument' || fault.kind === 'nullish-argument';

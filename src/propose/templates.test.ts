@@ -202,6 +202,34 @@ describe('early exit', () => {
     expect(first!.after.value).toMatchObject({ status: 404 });
   });
 
+  it('knows handlers that return a Response, and fields of `this`', async () => {
+    const [first] = await tryAll(
+      lines(
+        'export class Users {',
+        '  rows = new Map();',
+        '  async get(request) {',
+        "    const user = this.rows.get(new URL(request.url).searchParams.get('id'));",
+        '    return Response.json({ name: user.name });',
+        '  }',
+        '}',
+      ),
+      "const r = await new app.Users().get({ url: 'http://x/?id=1' }); return [r.status, await r.json()]",
+    );
+    expect(first!.after.value).toEqual([404, { error: 'user not found' }]);
+  });
+
+  it('never blames a caller for a line that it cannot read', async () => {
+    const files = {
+      'gone.js': 'export const f = (o) => o.a.email;\n',
+      'app.js': "import { f } from './gone.js';\nexport const g = (o) => f(o) || o.b.email;\n",
+    };
+    app = new FakeApp(files);
+    const { trace } = app.run('return app.g({})', 'app.js');
+    const read = async (path: string) => (path === 'gone.js' ? null : app!.read(path));
+    const given = { siblings: [], variables: {}, answeredStatus: null };
+    expect(await templateCandidates({ trace: trace!, read, ...given })).toEqual([]);
+  });
+
   it('keeps CRLF, tabs and double quotes', async () => {
     const [first] = await tryAll(
       [

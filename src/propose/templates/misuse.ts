@@ -19,14 +19,18 @@ export function misuse(scene: Scene): Draft[] {
 }
 
 /** `const user = load(id)` in an async function, and `user` turns out to be a promise. */
-function missingAwait({ tree, site }: Scene): Draft[] {
+function missingAwait({ tree, site, value }: Scene): Draft[] {
   const root = rootOf(site.culprit);
   const fn = functionsAround(tree, site.access)[0];
   if (root === null || fn?.async !== true) return [];
+  // What is null or undefined itself is no promise.
+  if (site.culprit === root && value !== 'other') return [];
   const binding = bindingOf(tree, root, root.name as string);
   if (binding?.kind !== 'variable' || binding.init?.type !== 'CallExpression') return [];
   if (functionsAround(tree, binding.declarator)[0] !== fn) return [];
-  const known = isAsync(tree, nameOf(child(binding.init, 'callee')));
+  const callee = child(binding.init, 'callee') as SyntaxNode;
+  const own = callee.type === 'Identifier' || child(callee, 'object')?.type === 'ThisExpression';
+  const known = own && isAsync(tree, nameOf(callee));
   const wrongType = site.fault.kind === 'not-callable' || site.fault.kind === 'not-iterable';
   if (!known && !(wrongType && site.culprit === root)) return [];
   const at = binding.init.start;
