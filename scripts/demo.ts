@@ -38,7 +38,7 @@ async function main(): Promise<number> {
     console.error(`\nThe demo stopped: ${(error as Error).message}`);
     console.error(`\nThe end of the server's log:\n${platform.log.slice(-3000)}`);
   }
-  if (keep && code === 0) {
+  if (keep) {
     keepRunning(platform);
     await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   }
@@ -162,6 +162,11 @@ async function pushed(platform: Platform, app: string): Promise<void> {
   const folder = await platform.repository(join(root, 'examples', app));
   console.log(`$ git push http://fixpoint:TOKEN@127.0.0.1:${platform.apiPort}/git/${app}.git main`);
   await run(platform, 'git', ['-C', folder, 'push', '-q', platform.remote(app), 'main']);
+  const { deployments } = await platform.json<{ deployments: { status: string }[] }>(
+    'deployments',
+    app,
+  );
+  if (deployments[0]?.status !== 'serving') throw new Error(`${app} was not deployed`);
 }
 
 async function asked(

@@ -9,6 +9,8 @@ import type { Config } from './config.ts';
 import { type DeploySettings, deploySettings, type InstanceHooks } from './deploy/context.ts';
 import { planOf } from './deploy/deploy.ts';
 import { deployer } from './deploy/deployer.ts';
+import { labelNames } from './deploy/specs.ts';
+import type { Instance } from './domain/app.ts';
 import { guardrailRules } from './domain/guardrails.ts';
 import type { Logger } from './domain/logger.ts';
 import { now } from './domain/time.ts';
@@ -94,10 +96,11 @@ async function startParts(
   await router.start();
 
   const repositoryOf = (app: string) => openRepository(join(dataDir, 'git', `${app}.git`));
+  const settings = deploySettingsOf(config, owner);
+  await engine.ensureNetwork(settings.network, { [labelNames.owner]: owner });
   const deploying = deployer({
-    ...{ engine, router, store, logger, repositoryOf },
-    hooks: hooksFor(recorder, logger),
-    settings: deploySettingsOf(config, owner),
+    ...{ engine, router, store, logger, repositoryOf, settings },
+    hooks: hooksFor(recorder, engine, logger),
   });
   closers.push(() => deploying.close());
 
@@ -114,7 +117,7 @@ async function startParts(
       if ('refusal' in plan) throw new Error(plan.refusal);
       return plan.dockerfile;
     },
-    labels: { 'fixpoint.owner': `${owner}-candidates` },
+    labels: { [labelNames.owner]: candidatesOf(owner) },
     settings: pipelineSettings(config),
   };
   recorder.onFailure((suspicion) =>
@@ -179,7 +182,7 @@ export async function removeEverything(config: Config): Promise<void> {
     const router = nginxRouter({ folder: join(dataDir, 'router'), port: config.router.port });
     await router.stop();
     const owner = ownerOf(dataDir);
-    const hooks = hooksFor(null, logger);
+    const hooks = hooksFor(null, engine, logger);
     const repositoryOf = (app: string) => openRepository(join(dataDir, 'git', `${app}.git`));
     const settings = deploySettingsOf(config, owner);
     await deployer({
@@ -191,7 +194,7 @@ export async function removeEverything(config: Config): Promise<void> {
       hooks,
       settings,
     }).removeEverything();
-    const left = await engine.list({ 'fixpoint.owner': `${owner}-candidates` });
+    const left = await engine.list({ [labelNames.owner]: candidatesOf(owner) });
     for (const container of left) await engine.remove(container.id);
     await (
       await createReplayer({ engine, directory: join(dataDir, 'sandboxes'), warm: 0 })
@@ -202,19 +205,42 @@ export async function removeEverything(config: Config): Promise<void> {
 }
 
 /** The recorder hears of instances before any of their code runs, and before they are stopped. */
-function hooksFor(recorder: Recorder | null, logger: Logger): InstanceHooks {
+function hooksFor(recorder: Recorder | null, engine: Engine, logger: Logger): InstanceHooks {
+  const watch = async (instance: Instance) => {
+    if (recorder === null) return;
+    const text = await engine.readFile(instance.anchorId, '/etc/hosts');
+    await recorder.watch({ ...instance, hosts: hostsIn(text) });
+  };
   return {
-    onAnchor: async (instance) => recorder?.watch(instance),
+    onAnchor: watch,
     onHealthy: async (instance) => {
       await recorder?.healthy(instance.id);
     },
-    onAdopted: async (instance) => recorder?.watch(instance),
+    onAdopted: watch,
     onLog: (instance, line) => recorder?.log(instance.id, line),
     onExit: (instance, exit) => recorder?.exited(instance.id, exit),
     onStop: async (instance) => recorder?.unwatch(instance.id),
     onRestartLoop: ({ app, id }, deaths) =>
       logger.error('an app dies again and again', { app, instance: id, deaths }),
   };
+}
+
+/** Names that lead to other machines, from a hosts(5) file. */
+function hostsIn(bytes: Uint8Array | null): Record<string, string> {
+  const hosts: Record<string, string> = {};
+  for (const line of Buffer.from(bytes ?? [])
+    .toString('utf8')
+    .split('\n')) {
+    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    const isOwn = /^(127\.|::1$|fe00:|ff0[02]:)/.test(address) || names.some(isContainerId);
+    if (address !== '' && !isOwn) for (const name of names) hosts[name] = address;
+  }
+  return hosts;
+}
+
+/** Docker names a container in its own file by the beginning of its id. */
+function isContainerId(name: string): boolean {
+  return /^[0-9a-f]{12}$/.test(name);
 }
 
 /** Change requests that the pushed commit has overtaken are closed by themselves. */
@@ -293,6 +319,11 @@ function modelFrom({ model, modelApiKey }: Config) {
 /** Identity on an engine that others use, too: the same for every server of a data directory. */
 function ownerOf(dataDir: string): string {
   return createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
+}
+
+/** What verifying makes is labelled apart, so that restoring deployments leaves it alone. */
+function candidatesOf(owner: string): string {
+  return `${owner}-candidates`;
 }
 
 function loggerOf(config: Config): Logger {

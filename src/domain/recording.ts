@@ -42,6 +42,8 @@ export interface Recording {
   causality: Causality;
   /** Ids of earlier inbound exchanges in the window, oldest first: what the prefix can grow to. */
   prefixExchangeIds: string[];
+  /** Addresses of names that the instance looks up in its own /etc/hosts; absent: none known. */
+  hosts?: Record<string, string>;
   /** What the instance wrote meanwhile. */
   log: LogLine[];
   exit: ProcessExit | null;
@@ -51,4 +53,6 @@ export interface Recording {
 }
 
 /** What lists show: a recording without its bytes. */
-export type RecordingSummary = Omit<Recording, 'connections' | 'log'> & { storedBytes: number };
+export type RecordingSummary = Omit<Recording, 'connections' | 'log' | 'hosts'> & {
+  storedBytes: number;
+};

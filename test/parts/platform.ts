@@ -116,7 +116,7 @@ export class Platform {
       await Promise.race([ended, sleep(60_000)]);
       server.kill('SIGKILL');
     }
-    await this.cli('down', '--yes').catch(() => null);
+    await this.cli('down').catch(() => null);
     if (!this.#keepData) rmSync(this.dataDir, { recursive: true, force: true });
   }
 
@@ -221,9 +221,8 @@ export async function until<T>(
     const value = await check();
     if (value) return value;
     if (Date.now() > deadline) {
-      throw new Error(
-        `${options.says}, not within ${options.timeoutMs} ms\n${await options.detail?.()}`,
-      );
+      const detail = options.detail === undefined ? '' : `\n${await options.detail()}`;
+      throw new Error(`${options.says}, not within ${options.timeoutMs} ms${detail}`);
     }
     await sleep(250);
   }
