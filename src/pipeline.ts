@@ -14,7 +14,7 @@ import type { Engine } from './engine/engine.ts';
 import type { Forge } from './forge/forge.ts';
 import type { Repository } from './git/repository.ts';
 import type { Model } from './llm/llm.ts';
-import { type ModelBudget } from './propose/model.ts';
+import type { ModelBudget } from './propose/model.ts';
 import { propose } from './propose/propose.ts';
 import type { Replayer } from './replay/replay.ts';
 import { reproduce } from './reproduce/reproduce.ts';
@@ -99,7 +99,11 @@ export async function pursue(parts: Parts, issueId: number, work: Work): Promise
 }
 
 /** Stage reproduce: the stored result, or a new one. */
-export async function reproduced(parts: Parts, dossier: Dossier, work: Work): Promise<Reproduction> {
+export async function reproduced(
+  parts: Parts,
+  dossier: Dossier,
+  work: Work,
+): Promise<Reproduction> {
   const { issue, release } = dossier;
   const known = await parts.store.reproductions.get(issue.id);
   if (known !== null) return known;
@@ -240,7 +244,8 @@ export async function judgeCandidate(
   if (dossier === null) return { kind: 'impossible', reason: 'nothing of it is kept any more' };
   const { status, reason } = issue;
   const reproduction = await reproduced(parts, dossier, work);
-  if (reproduction.kind !== 'reproduced') return { kind: 'impossible', reason: reproduction.reason };
+  if (reproduction.kind !== 'reproduced')
+    return { kind: 'impossible', reason: reproduction.reason };
   const attempt = await parts.store.attempts.add(issue.id, candidate);
   const known = status === 'open' || status === 'reproducing' ? 'reproduced' : status;
   await settle(parts, issue, known, reason);
