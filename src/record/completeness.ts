@@ -9,6 +9,8 @@ export interface CompletenessOptions {
   connections: readonly Connection[];
   /** The exchanges that the recording is about: the trigger and its calls, or all of a boot. */
   exchanges: readonly Exchange[];
+  /** Every exchange that could be read of the connections. */
+  all: readonly Exchange[];
   /** The time in which they happened: gaps without a readable exchange count by it. */
   from: Instant;
   to: Instant;
@@ -43,6 +45,13 @@ export function completenessOf(options: CompletenessOptions): Completeness {
     seenBytes += held - within;
     for (const gap of gaps) reasons.add(gapText(connection, gap));
   }
+  for (const connection of options.connections) {
+    const bytes = unreadBytes(connection, options);
+    if (bytes === 0) continue;
+    totalBytes += bytes;
+    const to = endpointText(connection.server);
+    reasons.add(`${bytes} bytes sent to ${to} on connection ${connection.id} could not be read`);
+  }
   for (const exchange of options.exchanges) {
     if (exchange.end !== 'gap' && exchange.end !== 'malformed') continue;
     const what = exchange.end === 'gap' ? 'is not held whole' : 'could not be read';
@@ -52,6 +61,26 @@ export function completenessOf(options: CompletenessOptions): Completeness {
 }
 
 const reasonsMax = 20;
+
+/**
+ * Bytes that the app sent in the time, that were answered, and that no exchange accounts for: a
+ * protocol whose beginning is not held cannot say what they ask.
+ */
+function unreadBytes(connection: Connection, options: CompletenessOptions): number {
+  if (connection.direction !== 'outbound') return 0;
+  const read = options.all.filter((each) => each.connectionId === connection.id);
+  const lastAnswer = connection.chunks.findLastIndex((chunk) => chunk.from === 'server');
+  return connection.chunks
+    .filter((chunk, index) => {
+      if (chunk.from !== 'client' || index > lastAnswer) return false;
+      if (chunk.at < options.from || chunk.at > options.to) return false;
+      const end = chunk.pos + chunk.bytes.length;
+      return !read.some(
+        ({ request }) => request && request.range.start < end && request.range.end > chunk.pos,
+      );
+    })
+    .reduce((sum, chunk) => sum + chunk.bytes.length, 0);
+}
 
 /** Gaps that fall into an exchange's own bytes. */
 function gapsOf(connection: Connection, exchange: Exchange): Gap[] {

@@ -73,6 +73,7 @@ export function evidenceOf(source: Source, wanted: Wanted): Evidence {
     route: request === null ? null : routeTemplate(request.method, request.target),
     completeness: completenessOf({
       connections,
+      all: exchanges,
       exchanges: trigger === null ? calls : [trigger, ...calls],
       ...about,
       reasons,
@@ -108,7 +109,7 @@ export function bootEvidence(source: Source, to: Instant): Recording {
     exit: null,
     route: null,
     completeness: completenessOf({
-      ...{ connections, exchanges, ...range, reasons },
+      ...{ connections, exchanges, all: exchanges, ...range, reasons },
       gapsAt: (connection, within) => gapsDuring(flight, connection, within),
     }),
   };

@@ -114,6 +114,49 @@ export class FakeConnection {
   }
 }
 
+/** A UDP socket of the app, connected to its resolver. */
+export class FakeDatagrams {
+  readonly #number = ++connections;
+  readonly #clock: FakeClock;
+  readonly #next = { sent: 0, received: 0 };
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
+    clock.sensor.push({
+      ...{ kind: 'open', ...clock.next(), connection: this.#number, transport: 'udp' },
+      ...{ role: 'unknown', local: { host: app.host, port: 41_000 } },
+      ...{ peer: { host: '127.0.0.11', port: 53 }, openedBeforeAttach: false, errno: 0 },
+    });
+  }
+
+  client(payload: Uint8Array): this {
+    return this.#say('sent', payload);
+  }
+
+  server(payload: Uint8Array): this {
+    return this.#say('received', payload);
+  }
+
+  close(): this {
+    this.#clock.sensor.push({
+      ...{ kind: 'close', ...this.#clock.next(), connection: this.#number, errno: 0 },
+      ...{ sentBytes: this.#next.sent, receivedBytes: this.#next.received },
+      ...{ sentUnseenBytes: 0, receivedUnseenBytes: 0 },
+    });
+    return this;
+  }
+
+  #say(direction: 'sent' | 'received', payload: Uint8Array): this {
+    this.#clock.sensor.push({
+      ...{ kind: 'data', ...this.#clock.next(), connection: this.#number, direction },
+      ...{ position: this.#next[direction], lengthBytes: payload.length, payload },
+      ...{ missing: 'none', first: true, last: true, peer: { host: '127.0.0.11', port: 53 } },
+    });
+    this.#next[direction] += payload.length;
+    return this;
+  }
+}
+
 export function get(target: string): string {
   return `GET ${target} HTTP/1.1\r\nHost: app.example\r\n\r\n`;
 }

@@ -4,10 +4,11 @@ import type { Exchange } from '../domain/exchange.ts';
 import { silent } from '../domain/logger.ts';
 import type { Recording, RecordingSummary } from '../domain/recording.ts';
 import { exchangesOf } from '../protocols/exchanges.ts';
+import * as pg from '../protocols/postgres/fake-messages.ts';
 import type { RecordingInterruption } from '../store/store.ts';
 import { failuresOf } from '../symptoms/failures.ts';
 import type { Suspicion } from '../symptoms/symptoms.ts';
-import { answer, FakeClock, FakeConnection, get } from './fake-traffic.ts';
+import { answer, FakeClock, FakeConnection, FakeDatagrams, get } from './fake-traffic.ts';
 import { record } from './record.ts';
 import { FakeSensor } from './sensor/fake-sensor.ts';
 import type { Recorder, RecordLimits } from './types.ts';
@@ -194,6 +195,91 @@ describe('a failing request', () => {
     const recordings = suspicions.filter(({ recording }) => recording !== null);
     expect(recordings.length).toBeGreaterThan(0);
     expect(recordings.length).toBeLessThan(20);
+  });
+});
+
+describe('a pooled PostgreSQL connection', () => {
+  it('is understood long after its statements were prepared and given up', async () => {
+    await serve({ windowBytesMax: 128 * 1024 });
+    const pool = new FakeConnection(clock, { role: 'outbound' });
+    pool.client(pg.client.start('app')).server(pg.join(pg.server.ok, pg.server.ready()));
+    const sql = 'SELECT email FROM customers WHERE id = $1';
+    const describe = pg.client.describe('S', 's1');
+    pool.client(pg.join(pg.client.parse('s1', sql), describe, pg.client.sync));
+    const columns = pg.server.columns([['email', 25]]);
+    const described = pg.join(pg.server.parsed, pg.server.parameters([23]), columns);
+    pool.server(pg.join(described, pg.server.ready()));
+    const execute = (id: string) =>
+      pg.join(pg.client.bind('s1', [id]), pg.client.execute(), pg.client.sync);
+    const row = (text: string | null) => {
+      const rows = pg.join(pg.server.bound, pg.server.row(text));
+      return pg.join(rows, pg.server.complete('SELECT 1'), pg.server.ready());
+    };
+    const web = new FakeConnection(clock, { role: 'inbound' });
+    for (let n = 0; n < 2000; n++) {
+      web.client(get(`/customers/${n}`));
+      pool.client(execute(`${n}`)).server(row(`${n}@example.com`));
+      web.server(answer(200, 'fine'));
+    }
+    expect(recorder.status().heldBytes).toBeLessThan(200 * 1024);
+    web.client(get('/customers/4711'));
+    pool.client(execute('4711')).server(row(null));
+    web.server(answer(500, 'broken'));
+    await recorder.settle();
+    const { recording } = suspicions[0]!;
+    expect(recording!.completeness.reasons).toEqual([]);
+    const calls = exchangesOf(recording!).filter(({ id }) =>
+      recording!.callExchangeIds.includes(id),
+    );
+    expect(calls).toMatchObject([{ protocol: 'postgres', end: 'complete', effect: 'read' }]);
+    expect(JSON.stringify(calls[0]!.request!.meaning)).toContain(sql);
+    expect(JSON.stringify(calls[0]!.request!.meaning)).toContain('4711');
+    const samples = kept.filter(({ kind }) => kind === 'sample');
+    expect(samples.length).toBeGreaterThan(0);
+    for (const sample of samples) {
+      expect(sample.callExchangeIds).toHaveLength(1);
+      expect(sample.completeness.reasons).toEqual([]);
+    }
+  });
+
+  it('whose opening was not seen makes no recording that claims to be whole', async () => {
+    await serve();
+    const pool = new FakeConnection(clock, { role: 'outbound', openedBeforeAttach: true });
+    const web = new FakeConnection(clock, { role: 'inbound' }).client(get('/customers/1'));
+    pool.client(pg.join(pg.client.bind('s1', ['1']), pg.client.execute(), pg.client.sync));
+    const rows = pg.join(pg.server.bound, pg.server.row('x'), pg.server.complete('SELECT 1'));
+    pool.server(pg.join(rows, pg.server.ready()));
+    web.server(answer(500, 'broken'));
+    await recorder.settle();
+    const { reasons } = suspicions[0]!.recording!.completeness;
+    expect(reasons.join('\n')).toMatch(/\d+ bytes .* 10.1.0.9:5432 .* could not be read/);
+  });
+});
+
+describe('names', () => {
+  it('that were looked up long ago are in every recording', async () => {
+    await serve({ windowMs: 1 });
+    const question = Buffer.from(
+      'abcd01000001000000000000056f7264657202646200'.concat('00010001'),
+      'hex',
+    );
+    const reply = Buffer.concat([
+      Buffer.from('abcd81800001000100000000056f7264657202646200'.concat('00010001'), 'hex'),
+      Buffer.from('c00c000100010000003c00040a010009', 'hex'),
+    ]);
+    new FakeDatagrams(clock).client(question).server(reply).close();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    clock.sync();
+    const web = new FakeConnection(clock, { role: 'inbound' }).client(get('/orders/7'));
+    const api = new FakeConnection(clock, { role: 'outbound', host: '10.1.0.9', port: 80 });
+    api.client('GET /x HTTP/1.1\r\n\r\n').server(answer(200, '{}'));
+    web.server(answer(500, 'broken'));
+    await recorder.settle();
+    const { recording } = suspicions[0]!;
+    const dns = exchangesOf(recording!).filter(({ protocol }) => protocol === 'dns');
+    expect(dns).toMatchObject([{ end: 'complete' }]);
+    const call = exchangesOf(recording!).find(({ id }) => id === recording!.callExchangeIds[0]);
+    expect(call).toMatchObject({ serverName: 'order.db' });
   });
 });
 

@@ -116,7 +116,9 @@ export class Recorded {
     const { windowBytesMax, bootBytesMax } = this.#limits;
     const bytesMax = this.#booting ? bootBytesMax : windowBytesMax;
     if (this.flight.heldBytes <= bytesMax) return;
-    this.#suspects.secure(this.flight.window.sequenceAt(endangered));
+    const sequence = this.flight.window.sequenceAt(endangered);
+    this.#suspects.secure(sequence);
+    this.#samples.secure(sequence);
     this.flight.evict({ bytesMax, notBefore: 0, slabMs: Number.POSITIVE_INFINITY });
   }
 

@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts';
 import { tracesIn } from '../symptoms/log.ts';
 import { Budget } from './budget.ts';
 import type { Tracked } from './connection.ts';
-import { evidenceOf, type Source } from './evidence.ts';
+import { type Evidence as Cut, evidenceOf, type Source } from './evidence.ts';
 import { turnRoute } from './routes.ts';
 import { ownerOf, type Span, spansOf } from './spans.ts';
 import type { RecordLimits } from './types.ts';
@@ -62,7 +62,15 @@ interface Candidate {
   tracked: Tracked;
   startPos: number;
   startAt: Instant;
+  /** The slab in which it begins. */
+  sequence: number;
   reservoir: Reservoir;
+  /** Cut early because the window was about to give it up. */
+  evidence: Evidence | null;
+}
+
+interface Evidence extends Cut {
+  span: Span;
 }
 
 /** How long a chosen request may take before it is forgotten, microseconds. */
@@ -98,8 +106,25 @@ export class Samples {
     if (reservoir === null || !this.#corpus.wants(reservoir)) return;
     if (!this.#cuts.take(tracked.turnAt)) return;
     reservoir.waiting++;
-    const { turnPos: startPos, turnAt: startAt } = tracked;
-    this.#candidates.push({ tracked, startPos, startAt, reservoir });
+    const { turnPos: startPos, turnAt: startAt, turnSequence: sequence } = tracked;
+    this.#candidates.push({ tracked, startPos, startAt, sequence, reservoir, evidence: null });
+  }
+
+  /** Cuts what waits and begins in a slab up to `sequence`: those are given up next. */
+  secure(sequence: number): void {
+    const endangered = this.#candidates.filter(
+      (each) => each.evidence === null && each.sequence <= sequence,
+    );
+    if (endangered.length === 0) return;
+    const from = endangered.reduce(
+      (least, each) => Math.min(least, each.startAt),
+      endangered[0]!.startAt,
+    );
+    const spans = spansOf(this.#source.flight, { from, to: Number.POSITIVE_INFINITY });
+    for (const candidate of endangered) {
+      const span = spanOf(spans, candidate);
+      if (span !== undefined) candidate.evidence = this.#evidence(span);
+    }
   }
 
   /** Cuts and keeps the chosen requests that are over. */
@@ -110,25 +135,23 @@ export class Samples {
     const from = ripe.reduce((least, each) => Math.min(least, each.startAt), at);
     const spans = spansOf(this.#source.flight, { from, to: at });
     for (const candidate of ripe) {
-      const span = spans.find(
-        (each) => each.tracked === candidate.tracked && each.startPos === candidate.startPos,
-      );
+      const span = candidate.evidence?.span ?? spanOf(spans, candidate);
       const settled = span !== undefined && span.endAt <= at - graceUs / 2;
       if (!all && !settled && span !== undefined && candidate.startAt > at - waitUs) continue;
       this.#candidates.splice(this.#candidates.indexOf(candidate), 1);
       candidate.reservoir.waiting--;
-      if (span !== undefined) await this.#keep({ span, spans, reservoir: candidate.reservoir });
+      if (span === undefined || !Number.isFinite(span.endAt)) continue;
+      await this.#keep(candidate.evidence ?? this.#evidence(span), spans, candidate.reservoir);
     }
   }
 
-  async #keep(options: { span: Span; spans: Span[]; reservoir: Reservoir }): Promise<void> {
-    const { span, spans, reservoir } = options;
-    if (!Number.isFinite(span.endAt)) return;
+  #evidence(span: Span): Evidence {
     const wanted = { kind: 'sample' as const, span, answerPos: null, at: span.endAt };
-    const { recording, trigger, status } = evidenceOf(this.#source, {
-      ...wanted,
-      prefixExchangesMax: 0,
-    });
+    return { ...evidenceOf(this.#source, { ...wanted, prefixExchangesMax: 0 }), span };
+  }
+
+  async #keep(evidence: Evidence, spans: Span[], reservoir: Reservoir): Promise<void> {
+    const { span, recording, trigger, status } = evidence;
     const { completeness, causality } = recording;
     if (trigger?.end !== 'complete' || status === null || status < 200 || status >= 400) return;
     if (completeness.reasons.length > 0 || completeness.seenBytes < completeness.totalBytes) return;
@@ -153,4 +176,9 @@ export class Samples {
     if (vague !== undefined) return exact ? vague : null;
     return exact ? kept[Math.floor(Math.random() * kept.length)] : null;
   }
+}
+
+function spanOf(spans: readonly Span[], candidate: Candidate): Span | undefined {
+  const { tracked, startPos } = candidate;
+  return spans.find((each) => each.tracked === tracked && each.startPos === startPos);
 }
