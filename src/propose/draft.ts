@@ -67,6 +67,14 @@ export function insertBefore(tree: Tree, statement: SyntaxNode, lines: string): 
   return { start: at, end: at, text: `${indented(lines, indent)}\n${indent}` };
 }
 
+/** Stands for source text that must not be indented anew: template literals have lines, too. */
+export const hole = '\u0001';
+
+/** Puts source text, as it is, where the hole was left. */
+export function filled(change: Change, text: string): Change {
+  return { ...change, text: change.text.replace(hole, () => text) };
+}
+
 /** Gives every line but the first an indent; empty lines stay empty. */
 export function indented(text: string, indent: string): string {
   return text

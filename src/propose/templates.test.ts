@@ -160,6 +160,26 @@ describe('early exit', () => {
     expect(first!.after.value).toMatchObject({ status: 404 });
   });
 
+  it('never changes the text of a query that it moves', async () => {
+    const query = ['`SELECT *', '       FROM users', '      WHERE id = $1`'].join('\n');
+    const [first] = await tryAll(
+      lines(
+        'const asked = [];',
+        'const pool = { query: async (sql) => { asked.push(sql); return { rows: [] }; } };',
+        'export async function show(req, res) {',
+        '  if (req.params) {',
+        `    const name = (await pool.query(${query}, [req.params.id])).rows[0].name;`,
+        '    res.json({ name });',
+        '  }',
+        '}',
+        'export const sql = () => asked[0];',
+      ),
+      'await app.show({ params: { id: 1 } }, res); return [app.sql(), answer.status]',
+    );
+    expect(first!.template).toBe('early-exit');
+    expect(first!.after.value).toEqual([query.slice(1, -1), 404]);
+  });
+
   it("throws the service's own error class where there is no response", async () => {
     const [first] = await tryAll(
       lines(

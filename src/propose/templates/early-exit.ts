@@ -3,6 +3,8 @@ import type { SyntaxNode } from '../../source/syntax.ts';
 import {
   type Change,
   type Draft,
+  filled,
+  hole,
   ifText,
   indented,
   insertBefore,
@@ -67,7 +69,8 @@ function extracted(scene: Scene): Draft[] {
   return exitsFor(tree, access, wanted)
     .slice(0, 1)
     .map((exit) => {
-      const value = `const ${name} = ${textOf(tree, culprit)}${tree.style.semicolon}`;
+      const value = `const ${name} = ${hole}${tree.style.semicolon}`;
+      const source = textOf(tree, culprit);
       const test = ifText(tree, { test: `!${name}`, ...exit });
       const range = outer(tree, culprit);
       const lines = `${value}\n${test}`;
@@ -76,8 +79,8 @@ function extracted(scene: Scene): Draft[] {
         tree,
         changes:
           statement === null
-            ? [asBlock(tree, fn, { lines, replace: { ...range, text: name } })]
-            : [insertBefore(tree, statement, lines), { ...range, text: name }],
+            ? [filled(asBlock(tree, fn, { lines, replace: { ...range, text: name } }), source)]
+            : [filled(insertBefore(tree, statement, lines), source), { ...range, text: name }],
         explanation: `Answers ${exit.status} when nothing is found, before its fields are read.`,
         score: scoreOf(scene) + 1,
       };

@@ -1,6 +1,15 @@
 /** A built-in refused what it was given: ask first, or catch exactly that call and refuse too. */
 import type { SyntaxNode } from '../../source/syntax.ts';
-import { type Change, type Draft, ifText, indented, insertBefore, type Scene } from '../draft.ts';
+import {
+  type Change,
+  type Draft,
+  filled,
+  hole,
+  ifText,
+  indented,
+  insertBefore,
+  type Scene,
+} from '../draft.ts';
 import { type Exit, exitsFor, responseAt } from '../exits.ts';
 import { guardPlace, statementIn } from '../place.ts';
 import {
@@ -61,15 +70,19 @@ function tryText(
   const lines = [
     `let ${name}${type}${end}`,
     'try {',
-    `${unit}${name} = ${textOf(tree, call)}${end}`,
+    `${unit}${name} = ${hole}${end}`,
     '} catch {',
     `${unit}${indented(exit.statements, unit)}`,
     '}',
   ].join('\n');
   if (whole) {
-    return [{ start: statement.start, end: statement.end, text: indented(lines, indent) }];
+    const { start, end: stop } = statement;
+    return [filled({ start, end: stop, text: indented(lines, indent) }, textOf(tree, call))];
   }
-  return [insertBefore(tree, statement, lines), { start: call.start, end: call.end, text: name }];
+  return [
+    filled(insertBefore(tree, statement, lines), textOf(tree, call)),
+    { start: call.start, end: call.end, text: name },
+  ];
 }
 
 function urlGuard(scene: Scene): Draft[] {

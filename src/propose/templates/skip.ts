@@ -1,10 +1,18 @@
 /** Leaves out only the statement that needs the value, or the rest of a callback. */
-import type { SyntaxNode } from '../../source/syntax.ts';
-import { isFunction } from '../../source/syntax.ts';
+import { isFunction, type SyntaxNode } from '../../source/syntax.ts';
 import { type Draft, ifText, indented, insertBefore, type Scene } from '../draft.ts';
 import { functionUsing, responseAt } from '../exits.ts';
 import { guardPlace, statementIn } from '../place.ts';
-import { ancestorsOf, child, findAll, functionsAround, indentAt, isPath, textOf } from '../tree.ts';
+import {
+  ancestorsOf,
+  child,
+  findAll,
+  functionsAround,
+  indentAt,
+  isPath,
+  type Tree,
+  textOf,
+} from '../tree.ts';
 
 export function skipStatement(scene: Scene): Draft[] {
   const { tree, site } = scene;
@@ -16,7 +24,7 @@ export function skipStatement(scene: Scene): Draft[] {
   const drafts: Draft[] = [];
   const response = responseAt(tree, site.access);
   if (response !== null && functionUsing(tree, site.access, response) === fn) return [];
-  if (statement?.type === 'ExpressionStatement') {
+  if (statement?.type === 'ExpressionStatement' && !spansLines(tree, statement)) {
     const indent = indentAt(tree, statement.start);
     const body = textOf(tree, statement).replaceAll(`\n${indent}`, '\n');
     const text = indented(ifText(tree, { test, statements: body, brief: false }), indent);
@@ -54,4 +62,10 @@ function leaveCallback(scene: Scene, fn: SyntaxNode, test: string): Draft[] {
       score: 38,
     },
   ];
+}
+
+/** Whether indenting the statement anew would change what a template literal says. */
+function spansLines(tree: Tree, statement: SyntaxNode): boolean {
+  const literals = findAll(statement, (node) => node.type === 'TemplateLiteral');
+  return literals.some((literal) => textOf(tree, literal).includes('\n'));
 }
