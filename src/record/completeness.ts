@@ -3,7 +3,7 @@
 import type { ByteRange, Exchange, ExchangePart } from '../domain/exchange.ts';
 import type { Completeness } from '../domain/recording.ts';
 import type { Instant } from '../domain/time.ts';
-import { type Connection, endpointText, type Gap, type Side } from '../domain/wire.ts';
+import { type Chunk, type Connection, endpointText, type Gap, type Side } from '../domain/wire.ts';
 
 export interface CompletenessOptions {
   connections: readonly Connection[];
@@ -74,12 +74,17 @@ function unreadBytes(connection: Connection, options: CompletenessOptions): numb
     .filter((chunk, index) => {
       if (chunk.from !== 'client' || index > lastAnswer) return false;
       if (chunk.at < options.from || chunk.at > options.to) return false;
-      const end = chunk.pos + chunk.bytes.length;
-      return !read.some(
-        ({ request }) => request && request.range.start < end && request.range.end > chunk.pos,
-      );
+      return !read.some((exchange) => accountsFor(exchange, chunk));
     })
     .reduce((sum, chunk) => sum + chunk.bytes.length, 0);
+}
+
+/** By its bytes, or by its time: what is said in a handshake is part of no request. */
+function accountsFor({ request, response }: Exchange, chunk: Chunk): boolean {
+  if (request === null) return false;
+  const end = chunk.pos + chunk.bytes.length;
+  if (request.range.start < end && request.range.end > chunk.pos) return true;
+  return request.startedAt <= chunk.at && chunk.at <= (response ?? request).endedAt;
 }
 
 /** Gaps that fall into an exchange's own bytes. */

@@ -75,7 +75,8 @@ function answerFor(cases: readonly Case[], trace: LoggedTrace, lateUs: number): 
 
 /**
  * The case of a process that died. Its trigger is the unanswered request that began last before
- * the exception was printed; traces taken up are removed from `rest`.
+ * the exception was printed; where none waited, the one that was answered last: handlers go on
+ * working after they have answered. Traces taken up are removed from `rest`.
  */
 function deathOf(options: {
   exit: ProcessExit;
@@ -104,6 +105,8 @@ function deathOf(options: {
       answered.traces.push(...traces);
       return [];
     }
+    const home = ownerOf(spans, at, lateUs);
+    return [{ at: exit.at, span: home.span, answer: null, traces, exit, others: home.others }];
   }
   return [{ at: exit.at, span, answer: null, traces, exit, others }];
 }
