@@ -3,7 +3,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Exchange } from '../../domain/exchange.ts';
-import { chunksOf, head, read, type Said } from '../fake-wire.ts';
+import { chunksOf, head, random, read, type Said } from '../fake-wire.ts';
 import type { Question, Reply } from '../protocol.ts';
 import { requestBytes } from './encode.ts';
 import { http1 } from './http1.ts';
@@ -127,6 +127,39 @@ describe('answering HTTP/1.1', () => {
     const other = worldOf();
     expect(other.receive('\x16\x03\x01\x02\x00 hello\r\n')).toMatch(/^HTTP\/1\.1 400 /);
     expect(other.closing()).toBe(true);
+  });
+});
+
+describe('hostile bytes', () => {
+  it('never make the answerer or the client throw', () => {
+    for (let seed = 1; seed <= 500; seed += 1) {
+      const next = random(seed);
+      const spoil = (text: string) => {
+        const bytes = Buffer.from(text);
+        for (let i = 0; i < 3; i += 1) bytes[Math.floor(next() * bytes.length)] = next() * 256;
+        return bytes.subarray(Math.floor(next() * 4));
+      };
+      const world = worldOf();
+      for (const [from, what] of said) {
+        if (from === 'client') world.receive(spoil(what as string).toString('latin1'));
+        else {
+          const reader = readResponse(next() < 0.1 ? 'HEAD' : 'GET', { bodyBytesMax: 20 });
+          reader.feed(spoil(what as string));
+          expect(reader.close().kind).not.toBe('reading');
+        }
+      }
+    }
+  });
+
+  it('are bounded: a head, trailers and chunk sizes without an end are refused', () => {
+    const long = 'x'.repeat(300_000);
+    for (const head of [
+      `GET / HTTP/1.1\r\nA: ${long}`,
+      `POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: ${long}`,
+      `POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;${long}`,
+    ]) {
+      expect(worldOf().receive(head)).toMatch(/^HTTP\/1\.1 400 /);
+    }
   });
 });
 

@@ -97,8 +97,10 @@ export function hostOf(request: HttpRequest): string | null {
 
 /** The target as it may be shown: query values are left out, since they may be secret. */
 export function targetTitle(target: string): string {
-  const [path = '', query] = target.replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1').split('?', 2);
-  if (query === undefined || query === '') return path;
+  const shown = target.replace(/^([a-z]+:\/\/)[^/@]*@/i, '$1');
+  const path = shown.replace(/\?.*$/s, '');
+  const query = shown.slice(path.length + 1);
+  if (query === '') return path;
   const names = query.split('&').map((pair) => pair.split('=', 1)[0]);
   return `${path}?${names.map((name) => `${name}=…`).join('&')}`;
 }

@@ -130,7 +130,9 @@ export class MessageParser {
     try {
       const read = this.#inner.execute(chunk);
       if (typeof read !== 'number' || !(read > 0)) return null;
-      const tooLong = this.#inner.line.length > headBytesMax || this.#inner.trailers.length > 2000;
+      const { line, trailers } = this.#inner;
+      const trailing = trailers.reduce((sum, text) => sum + text.length + 2, 0);
+      const tooLong = line.length > headBytesMax || trailing > headBytesMax;
       const head = !this.#headDone && this.#startPos !== null;
       const headBytes = head ? this.#base + read - this.#startPos! : 0;
       return tooLong || headBytes > headBytesMax ? null : read;

@@ -51,6 +51,7 @@ export function questionFrom(
   to: Pick<Question, 'server' | 'serverName'>,
 ): Question {
   const path = pathOf(request.target);
+  const host = hostOf(request);
   const headers = request.headers
     .map(([name, value]): [string, string] => [name.toLowerCase(), value])
     .filter(([name]) => !hopByHop.has(name));
@@ -60,24 +61,27 @@ export function questionFrom(
       .filter(([name]) => !incidental.some((shape) => shape.test(name)))
       .map(([n, v]) => [n, plainValue(n, v)]),
   );
-  const body = normalBody(request);
+  const bytes = bodyBytes(request.body);
+  const digest = sha256(bytes);
+  const normal = normalBody(request, bytes);
+  const normalDigest = normal === null ? digest : sha256(normal);
   return {
     protocol: 'http1',
     transport: 'tcp',
     server: to.server,
-    serverName: hostOf(request) ?? to.serverName,
-    exactKey: hash([request.method, request.target, sorted], bodyBytes(request.body)),
-    normalisedKey: hash([request.method, path, hostOf(request), essential], body),
+    serverName: host ?? to.serverName,
+    exactKey: sha256(JSON.stringify([request.method, request.target, sorted, digest])),
+    normalisedKey: sha256(JSON.stringify([request.method, path, host, essential, normalDigest])),
     formKey: `http1 ${routeTemplate(request.method, request.target)}`,
     effect: effectOf(request.method),
     title: `${request.method} ${targetTitle(request.target)}`,
-    fields: fieldsOf(request, essential),
+    fields: fieldsOf(request, { headers: essential, digest }),
     meaning: request,
   };
 }
 
-function hash(parts: unknown, body: Uint8Array | string): string {
-  return createHash('sha256').update(JSON.stringify(parts)).update('\n').update(body).digest('hex');
+function sha256(data: Uint8Array | string): string {
+  return createHash('sha256').update(data).digest('hex');
 }
 
 /** Sorted by name; several values of one name keep their order. */
@@ -102,15 +106,15 @@ function plainValue(name: string, value: string): string {
   return value;
 }
 
-function normalBody(request: HttpRequest): Uint8Array | string {
-  const bytes = bodyBytes(request.body);
+/** The body after normalisation; null where the bytes themselves are it. */
+function normalBody(request: HttpRequest, bytes: Uint8Array): string | null {
   const type = headerOf(request.headers, 'content-type') ?? '';
   if (/\bjson\b/i.test(type) && request.body?.encoding === 'utf8') {
-    return canonicalJson(request.body.data) ?? bytes;
+    return canonicalJson(request.body.data);
   }
   const boundary = /^multipart\/.*boundary=(?:"([^"]*)"|([^;\s]+))/i.exec(type);
   const mark = boundary?.[1] ?? boundary?.[2] ?? '';
-  if (mark === '') return bytes;
+  if (mark === '') return null;
   return Buffer.from(bytes).toString('latin1').replaceAll(`--${mark}`, '--boundary');
 }
 
@@ -146,8 +150,13 @@ function canonical(value: unknown): string {
   return `{${members.join(',')}}`;
 }
 
-function fieldsOf(request: HttpRequest, headers: [string, string][]): Record<string, string> {
-  const [path = '', query = ''] = pathOf(request.target).split('?', 2);
+function fieldsOf(
+  request: HttpRequest,
+  { headers, digest }: { headers: [string, string][]; digest: string },
+): Record<string, string> {
+  const target = pathOf(request.target);
+  const path = target.replace(/\?.*$/s, '');
+  const query = target.slice(path.length + 1);
   const fields: Record<string, string> = { method: request.method, path, query };
   fields.host = hostOf(request) ?? '';
   const json = jsonOf(request);
@@ -155,7 +164,10 @@ function fieldsOf(request: HttpRequest, headers: [string, string][]): Record<str
     for (const [key, value] of Object.entries(json)) {
       fields[`body.${key}`] = shortened(JSON.stringify(value));
     }
-  } else fields.body = shortened(request.body?.data ?? '');
+  } else {
+    const text = request.body?.data ?? '';
+    fields.body = text.length <= fieldCharsMax ? text : digest;
+  }
   for (const [name, value] of headers) {
     const key = `header ${name}`;
     if (name !== 'host') fields[key] = key in fields ? `${fields[key]}, ${value}` : value;
@@ -163,7 +175,9 @@ function fieldsOf(request: HttpRequest, headers: [string, string][]): Record<str
   return fields;
 }
 
-/** Long values are compared by hash. */
+/** Longer values are compared by hash. */
+const fieldCharsMax = 4096;
+
 function shortened(text: string): string {
-  return text.length <= 4096 ? text : createHash('sha256').update(text).digest('hex');
+  return text.length <= fieldCharsMax ? text : sha256(text);
 }

@@ -9,6 +9,8 @@ import { RequestSeeker } from './seeker.ts';
 
 /** Requests that wait for their answers at most; beyond, order is no longer followed. */
 const pipelinedMax = 1000;
+/** 1xx answers kept of one exchange. */
+const interimMax = 100;
 /** Bytes held while it is open whether an upgrade is accepted. */
 const heldBytesMax = 256 * 1024;
 
@@ -263,7 +265,7 @@ export class Http1Reader implements Reader {
     const open = this.#pairing.answering()!;
     const response = open.response!;
     if (isInterim(response.head!)) {
-      open.interim.push(response.head!);
+      if (open.interim.length < interimMax) open.interim.push(response.head!);
       response.head = null;
       return;
     }

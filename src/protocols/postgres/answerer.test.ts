@@ -283,6 +283,19 @@ describe('questions of PostgreSQL', () => {
     expect(postgres.question(simple[0]!)).toBeNull();
   });
 
+  it('differ by database and user', () => {
+    const asked = ['a', 'b'].map((user) => {
+      const said: Said[] = [
+        ['client', client.start(user)],
+        start[1]!,
+        ...execution('SELECT a FROM t', [], server.noData, server.complete('SELECT 0')),
+      ];
+      return postgres.question(read(postgres, chunksOf(said)).at(-1)!)!;
+    });
+    expect(asked[0]!.normalisedKey).not.toBe(asked[1]!.normalisedKey);
+    expect(asked[0]!.formKey).toBe(asked[1]!.formKey);
+  });
+
   it('differ by settings that shape the answer', () => {
     const tenant = (value: string): Said[] => [
       ['client', client.query(`SET LOCAL app.tenant = '${value}'`)],

@@ -93,6 +93,7 @@ export class PostgresAnswerer implements Answerer {
       return;
     }
     this.#started = true;
+    this.#session.start(message.parameters, null);
     this.#context.synthesised('connection start');
     const started = this.#replies.known.start(message.parameters);
     if (started.error === null) this.#send(...encode.startMessages(started));
@@ -149,7 +150,7 @@ export class PostgresAnswerer implements Answerer {
     if (this.#status === 'E' && !leavesFailure(sql.statements[0]))
       this.#fail(inFailedTransaction());
     else {
-      const session = this.#session.shaping.of(sql);
+      const session = this.#session.contextOf(sql);
       const query = queryFrom({ sql, portal: null, maxRows: 0, session });
       this.#session.sent(sql, [], []);
       if (this.#startsCopy({ query, sql, data: [], simple: true })) return;
@@ -232,7 +233,7 @@ export class PostgresAnswerer implements Answerer {
       this.#fail(inFailedTransaction());
       return;
     }
-    const session = this.#session.shaping.of(sql);
+    const session = this.#session.contextOf(sql);
     const { maxRows } = message;
     const query = queryFrom({ sql, portal, maxRows, session });
     this.#session.sent(sql, portal.params, []);

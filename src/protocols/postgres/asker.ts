@@ -46,7 +46,7 @@ export class Asker {
 
   /** What the message waits for; null when it waits for nothing, `wrong` when it makes no sense. */
   step(message: FrontendMessage, place: Place, raw: Raw): Step | null | 'wrong' {
-    if (!this.#started) return this.#beginning(message, place);
+    if (!this.#started) return this.#beginning(message, place, raw);
     switch (message.name) {
       case 'query':
         return this.ask(sqlOf(message.sql), place, raw);
@@ -83,7 +83,7 @@ export class Asker {
 
   /** A simple query; `sql` is null where its text is not held. */
   ask(sql: Sql | null, place: Place, raw: Raw): Extract<Step, { kind: 'query' | 'execute' }> {
-    const session = sql === null ? [] : this.session.shaping.of(sql);
+    const session = sql === null ? [] : this.session.contextOf(sql);
     const open = openQuery({ sql, portal: null, maxRows: 0, session });
     if (sql === null) open.drop();
     else this.session.sent(sql, [], [raw]);
@@ -107,10 +107,11 @@ export class Asker {
     this.#unitRaw.push(raw);
   }
 
-  #beginning(message: FrontendMessage, place: Place): Step | 'wrong' {
+  #beginning(message: FrontendMessage, place: Place, raw: Raw): Step | 'wrong' {
     if (message.name === 'ssl' || message.name === 'gss') return { kind: 'ssl' };
     if (message.name !== 'start') return 'wrong';
     this.#started = true;
+    this.session.start(message.parameters, raw);
     return { kind: 'start', open: openStart(message.parameters).asked(place) };
   }
 
@@ -134,7 +135,7 @@ export class Asker {
   #execute(message: { portal: string; maxRows: number }, place: Place): Step {
     const portal = this.session.portals.get(message.portal) ?? null;
     const sql = portal?.prepared.sql ?? null;
-    const session = sql === null ? [] : this.session.shaping.of(sql);
+    const session = sql === null ? [] : this.session.contextOf(sql);
     const { maxRows } = message;
     const open = openQuery({ sql, portal, maxRows, session });
     open.asked(this.#unit!).asked(place);

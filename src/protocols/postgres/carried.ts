@@ -13,7 +13,8 @@ const carriedBytesMax = 8 << 20;
 /** The messages that made the statements and settings still in use, in order. */
 export function carriedOf(session: Session): Chunk[] {
   const groups = [...session.statements.values()].map((prepared) => merged(prepared.carried));
-  groups.push(merged(session.shaping.carried()));
+  const { start, settings } = session.carried();
+  groups.push(merged(settings));
   const kept: Chunk[][] = [];
   let bytes = 0;
   for (const group of groups.toReversed()) {
@@ -21,7 +22,7 @@ export function carriedOf(session: Session): Chunk[] {
     if (bytes > carriedBytesMax) break;
     kept.push(group);
   }
-  return kept.toReversed().flat();
+  return [...start, ...kept.toReversed().flat()];
 }
 
 /** Takes in what `carriedOf` gave, as if every message of it had succeeded. */
@@ -35,11 +36,14 @@ export class Carrier {
   }
 
   take(chunk: Chunk): void {
+    // The first message of a connection has no type; its length begins with a zero.
+    let untyped = chunk.from === 'client' && chunk.bytes[0] === 0;
     const framer = new Framer({
       types: chunk.from === 'client' ? frontendTypes : backendTypes,
       payloadBytesMax: Number.MAX_SAFE_INTEGER,
-      expect: () => 'typed',
+      expect: () => (untyped ? 'untyped' : 'typed'),
       frame: (frame) => {
+        untyped = false;
         const raw = rawOf(chunk.from, frame, chunk.at);
         if (chunk.from === 'client') this.#client(frame, raw);
         else this.#server(frame, raw);
@@ -50,7 +54,8 @@ export class Carrier {
 
   #client(frame: Frame, raw: Chunk): void {
     const message = frontendMessage(frame);
-    if (message?.name === 'parse') {
+    if (message?.name === 'start') this.#session.start(message.parameters, () => raw);
+    else if (message?.name === 'parse') {
       this.#parsed = this.#session.parse(message);
       this.#parsed.carried.push(raw);
     } else if (message?.name === 'bind') this.#portal = this.#session.bind(message);
@@ -73,13 +78,12 @@ export class Carrier {
   }
 }
 
-/** A message as it was sent, with its type and length. */
+/** A message as it was sent, with its length and (but for the first) its type. */
 export function rawOf(from: Chunk['from'], frame: Frame, at: number): Chunk {
   const payload = frame.payload ?? Buffer.alloc(0);
-  const bytes = Buffer.alloc(5 + payload.length);
-  bytes.write(frame.type, 0, 'latin1');
-  bytes.writeInt32BE(4 + payload.length, 1);
-  payload.copy(bytes, 5);
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(4 + payload.length);
+  const bytes = Buffer.concat([Buffer.from(frame.type, 'latin1'), length, payload]);
   return { from, pos: frame.start, at, bytes };
 }
 

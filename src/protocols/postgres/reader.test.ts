@@ -354,6 +354,6 @@ describe('carrying state on', () => {
     const joined = second.take();
     expect(joined).toHaveLength(1);
     expect(postgres.question(joined[0]!)).toEqual(postgres.question(whole));
-    expect(queryOf(joined[0]!)!.session).toEqual(["set app . tenant = '7'"]);
+    expect(queryOf(joined[0]!)!.session).toEqual(['database app as app', "set app . tenant = '7'"]);
   });
 });

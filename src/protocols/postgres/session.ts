@@ -30,7 +30,30 @@ const statementsMax = 5000;
 export class Session {
   readonly statements = new Map<string, Prepared>();
   readonly portals = new Map<string, Portal>();
-  readonly shaping = new Shaping();
+  readonly #shaping = new Shaping();
+  #connected: { text: string; raw: (() => Chunk) | null } | null = null;
+
+  /**
+   * The connection begins: as whom and to which database decides every answer. `raw` is the
+   * message as it was sent, where it is to be carried on.
+   */
+  start(parameters: readonly [string, string][], raw: (() => Chunk) | null): void {
+    const value = (name: string) => parameters.find(([key]) => key === name)?.[1];
+    const user = value('user') ?? '';
+    this.#connected = { text: `database ${value('database') || user} as ${user}`, raw };
+  }
+
+  /** What shapes the answer to a statement beside its text and values. */
+  contextOf(sql: Sql): string[] {
+    return [...(this.#connected === null ? [] : [this.#connected.text]), ...this.#shaping.of(sql)];
+  }
+
+  /** The messages behind the context, as they were sent; the start of the connection first. */
+  carried(): { start: Chunk[]; settings: Chunk[] } {
+    const raw = this.#connected?.raw ?? null;
+    const start = raw === null ? [] : [raw()];
+    return { start, settings: this.#shaping.carried() };
+  }
 
   parse(options: { statement: string; sql: string | null; types: number[] }): Prepared {
     const { statement, sql, types } = options;
@@ -73,7 +96,7 @@ export class Session {
 
   /** A statement was sent: takes note of what it changes for those that follow. */
   sent(sql: Sql, params: readonly PgParameter[], raw: readonly (() => Chunk)[]): void {
-    this.shaping.sent(sql, params, raw);
+    this.#shaping.sent(sql, params, raw);
     for (const { verb, words } of sql.statements) {
       const all = words[1] === 'all';
       if (verb === 'deallocate' && all) this.statements.clear();
@@ -119,7 +142,7 @@ const inert = /^(application_name|\w*_timeout|client_min_messages|extra_float_di
  * Statements that change what later ones mean: two connections with different ones in effect may
  * get different answers to one question (row security by a setting, a search path, a cursor).
  */
-export class Shaping {
+class Shaping {
   #shapes = new Map<string, Shape>();
   /** As it was when the transaction began. */
   #before: Map<string, Shape> | null = null;

@@ -46,13 +46,20 @@ export function setError(subject: Subject, error: PgError): void {
   else if (subject.kind === 'start') subject.started.error = error;
 }
 
+/** Notices and settings kept of one exchange. */
+const asideMax = 1000;
+
 /** A notice or a setting that arrives while something is being answered. */
 export function setAside(
   subject: Subject,
   message: Extract<BackendMessage, { name: 'notice' | 'setting' }>,
 ): void {
   if (message.name === 'notice') {
-    if (subject.kind === 'query') subject.answer.notices.push(message.error);
-  } else if (subject.kind === 'query') subject.answer.settings.push(message.setting);
-  else if (subject.kind === 'start') subject.started.settings.push(message.setting);
+    if (subject.kind === 'query') keep(subject.answer.notices, message.error);
+  } else if (subject.kind === 'query') keep(subject.answer.settings, message.setting);
+  else if (subject.kind === 'start') keep(subject.started.settings, message.setting);
+}
+
+function keep<T>(list: T[], one: T): void {
+  if (list.length < asideMax) list.push(one);
 }
