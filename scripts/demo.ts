@@ -1,4 +1,5 @@
 // The tour of the README, run for real: every line printed below a `$` came from that command.
+// `--keep` leaves the platform running; `orders` or `inbox` tells one of the two stories only.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { type HttpAnswer, Platform, until } from '../test/parts/platform.ts';
@@ -7,6 +8,7 @@ import { startPostgres, type TestPostgres } from '../test/parts/postgres.ts';
 
 const root = join(import.meta.dirname, '..');
 const keep = process.argv.includes('--keep');
+const stories = ['orders', 'inbox'].filter((name) => process.argv.includes(name));
 const startedAt = performance.now();
 const durations: { stage: string; seconds: number }[] = [];
 
@@ -29,9 +31,11 @@ async function main(): Promise<number> {
   let code = 1;
   try {
     await stage('Starting the platform (server, PostgreSQL, sensor, router)', () => platform.up());
-    postgres = await stage('Starting a database for the sample app', startPostgres);
-    await ordersStory(platform, postgres);
-    await inboxStory(platform);
+    if (stories.length === 0 || stories.includes('orders')) {
+      postgres = await stage('Starting a database for the sample app', startPostgres);
+      await ordersStory(platform, postgres);
+    }
+    if (stories.length === 0 || stories.includes('inbox')) await inboxStory(platform);
     summary();
     code = 0;
   } catch (error) {
