@@ -154,7 +154,10 @@ export class Experiment {
       clockOffsetMs: this.#clockOffsetMs,
     });
     this.#caveats.push(...caveats);
-    const id = await engine.create(spec);
+    const [id] = await Promise.all([
+      engine.create(spec),
+      sandbox.link.call('clock', { offsetMs: this.#clockOffsetMs }),
+    ]);
     sandbox.apps.push(id);
     this.#startedAt = now();
     try {

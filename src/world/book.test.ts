@@ -34,7 +34,7 @@ function outcomeOf({ grade, source, reply }: Decision): string {
 }
 
 function asked(book: Book, ...asks: Ask[]): string[] {
-  return asks.map((ask) => outcomeOf(book.ask(question(ask))));
+  return asks.map((ask) => outcomeOf(book.ask(question(ask), 0)));
 }
 
 function triggered(options: Parameters<typeof opened>[0]): Book {
@@ -54,7 +54,7 @@ describe('the book, for the calls of the trigger itself', () => {
 
   it('has no answer to another question, and names the nearest with what differs', () => {
     const book = triggered({ trigger: [{ ask: read('7'), answer: 'ann', at: 110 }] });
-    const decision = book.ask(question(read('8')));
+    const decision = book.ask(question(read('8')), 0);
     expect(outcomeOf(decision)).toBe('none none none');
     expect(decision.nearest).toEqual({
       exchangeId: 'trigger/1',
@@ -140,7 +140,7 @@ describe('the book, for the calls of the trigger itself', () => {
 
   it('leaves unanswered what was never answered', () => {
     const trigger: Call[] = [{ ask: read('7'), answer: null, at: 110 }];
-    const decision = triggered({ trigger }).ask(question(read('7')));
+    const decision = triggered({ trigger }).ask(question(read('7')), 0);
     expect([decision.grade, decision.unanswered]).toEqual(['exact', 'silent']);
   });
 
@@ -205,7 +205,7 @@ describe('the book, beyond the calls of the trigger', () => {
       [{ ask: write('b'), answer: 'refused', at: 110, error: 'duplicate key' }],
     ];
     const book = triggered({ siblings });
-    const decision = book.ask(question(write('new')));
+    const decision = book.ask(question(write('new')), 0);
     expect(decision.grade).toBe('assumed');
     expect(decision.reply).toMatchObject({ kind: 'assumed', examples: [{ id: 'sibling/1' }] });
     const other: Ask = { verb: 'delete', table: 'audit', value: 'a', effect: 'write' };
@@ -288,7 +288,7 @@ describe('the book, over many random recordings', () => {
       for (let step = 0; step < 30; step++) {
         if (step === 10) book.begin({ kind: 'trigger' });
         const ask = anyAsk();
-        const { reply, grade } = book.ask(question(ask));
+        const { reply, grade } = book.ask(question(ask), 0);
         if (reply.kind === 'assumed') {
           const forms = reply.examples.map((e) => (e.request!.meaning as Ask).verb);
           expect([...new Set(forms)]).toEqual([ask.verb]);

@@ -8,6 +8,7 @@ import type { Instant } from '../domain/time.ts';
 import type { Question, Reply } from '../protocols/protocol.ts';
 import { type Choice, choose } from './choose.ts';
 import { changes, type Entry, type Recorded } from './entry.ts';
+import { FreshValues } from './fresh.ts';
 import { nearestOf } from './nearest.ts';
 import { sameServer } from './server-identity.ts';
 import { type Tier, tierOf } from './tier.ts';
@@ -41,6 +42,7 @@ export class Book {
   #tiersByKey = new Map<string, { tier: Tier; equals: Entry[] }[]>();
   /** Changes that earlier phases made when they were recorded, and have not made yet. */
   #leftover = new Set<Entry>();
+  readonly #fresh = new FreshValues();
   #phase: Phase = { kind: 'boot' };
   #used = new Set<Entry>();
   #changesMade: Question[] = [];
@@ -48,6 +50,7 @@ export class Book {
   /** The recording of the instance's start; begins its phase. */
   openBoot(boot: Recorded): void {
     this.#boot = boot;
+    this.#fresh.learn(this.#all());
     this.begin({ kind: 'boot' });
   }
 
@@ -58,6 +61,8 @@ export class Book {
     for (const entry of this.#used) if (entry.source !== 'boot') this.#used.delete(entry);
     this.#trigger = scope.trigger;
     this.#siblings = scope.siblings;
+    this.#fresh.endScope();
+    this.#fresh.learn(this.#all());
     this.#enter(this.#phase);
   }
 
@@ -68,9 +73,14 @@ export class Book {
     this.#enter(phase);
   }
 
-  /** Looks a question up by the rules and takes note of what was answered. */
-  ask(question: Question): Decision {
-    const decision = this.#decide(question);
+  /** By how much the app's clock is ahead of ours. */
+  setClock(offsetUs: number): void {
+    this.#fresh.clockOffsetUs = offsetUs;
+  }
+
+  /** Looks a question up by the rules and takes note of what was answered; `at` is now. */
+  ask(question: Question, at: Instant): Decision {
+    const decision = this.#decide(question, at);
     if (changes(question.effect)) this.#changesMade.push(question);
     return decision;
   }
@@ -113,17 +123,20 @@ export class Book {
     this.#tiersByKey.clear();
   }
 
-  #decide(question: Question): Decision {
+  #decide(question: Question, at: Instant): Decision {
     let refusal: Extract<Choice, { kind: 'refused' }> | null = null;
     for (const { tier, equals } of this.#equalsOf(question)) {
       const choice = choose({
         question,
         tier,
-        equals,
+        equals: equals.length === 0 && tier.kind === 'own' ? this.#like(question, at) : equals,
         used: this.#used,
         changesMade: this.#changesMade.filter((made) => sameServer(made, question)).length,
       });
-      if (choice.kind === 'found') return this.#served(choice.entry, choice.grade);
+      if (choice.kind === 'found') {
+        if (!equals.includes(choice.entry)) this.#fresh.adopt(question, choice.entry, at);
+        return this.#served(choice.entry, choice.grade);
+      }
       if (choice.kind === 'refused') {
         refusal ??= choice;
         if (!changes(question.effect)) break; // a doubt is not settled by going further away
@@ -141,7 +154,7 @@ export class Book {
     const answered = entry.exchange.response !== null;
     return {
       reply: answered
-        ? { kind: 'recorded', exchange: entry.exchange }
+        ? { kind: 'recorded', exchange: this.#fresh.translated(entry.exchange) }
         : { kind: 'none', explanation: 'never answered when it was recorded' },
       grade,
       source: entry.source,
@@ -184,6 +197,13 @@ export class Book {
       .filter(({ exchange }) => exchange.end === 'complete' && exchange.error === null)
       .slice(0, examplesMax)
       .map((entry) => entry.exchange);
+  }
+
+  /** Of the phase's own, those that differ in values only that every run makes anew. */
+  #like(question: Question, at: Instant): Entry[] {
+    return this.#tiers[0]!.entries.filter(
+      (entry) => sameServer(entry.question, question) && this.#fresh.isEqual(question, entry, at),
+    );
   }
 
   #equalsOf(question: Question): { tier: Tier; equals: Entry[] }[] {

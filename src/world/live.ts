@@ -1,4 +1,5 @@
 /** One connection (or datagram flow) of the app during a replay: from its bytes to our answers. */
+import { now } from '../domain/time.ts';
 import type { Endpoint, Transport } from '../domain/wire.ts';
 import type { Answerer, Protocol, Question, Reply } from '../protocols/protocol.ts';
 import type { Book } from './book.ts';
@@ -108,7 +109,7 @@ export class Live {
   }
 
   #ask(question: Question): Reply {
-    const decision = this.#context.book.ask(question);
+    const decision = this.#context.book.ask(question, now());
     this.#context.notebook.asked(question, decision);
     this.#unanswered ??= decision.unanswered;
     return decision.reply;

@@ -64,6 +64,8 @@ export interface Replayable {
 export interface Calls {
   begin: [BeginParams, Replayable];
   scope: [ScopeParams, Replayable];
+  /** By how much the app's clock will be ahead of ours; told before the app is started. */
+  clock: [{ offsetMs: number }, null];
   ready: [ReadyParams, ReadyResult];
   send: [SendParams, SendResult];
   /** Resolves once no question has been asked for `quietMs`. */

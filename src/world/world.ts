@@ -99,6 +99,11 @@ export class World {
     };
   }
 
+  async clock({ offsetMs }: { offsetMs: number }): Promise<null> {
+    this.#book.setClock(offsetMs * 1000);
+    return null;
+  }
+
   /**
    * Waits until the app is up. Some accept before all that they do at their start is done: then
    * until they have asked all that they asked in production, or have fallen silent.
