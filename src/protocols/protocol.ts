@@ -51,6 +51,19 @@ export interface Reader {
   carry?(chunk: Chunk): void;
 }
 
+/**
+ * Tells which turns of one connection leave nothing behind. A turn is what the client said until
+ * the server spoke, and what the server said until the client spoke again; all of them, in order,
+ * from the beginning of the connection, without gaps.
+ */
+export interface TurnFilter {
+  /**
+   * `inert`: a reader that never sees it has the same state afterwards. `latest`: it matters only
+   * until the next one that is `latest`. `needed`: neither is certain.
+   */
+  turn(asked: Uint8Array, answered: Uint8Array): 'needed' | 'latest' | 'inert';
+}
+
 export interface ReaderOptions {
   bodyBytesMax: number;
 }
@@ -114,6 +127,12 @@ export interface Protocol {
    * `carried()` tells it (prepared statements), or `names`, the exchanges as they are (DNS).
    */
   readonly lasting?: 'state' | 'names';
+  /** For those who follow a connection for its state only: spares them most of the reading. */
+  turns?(): TurnFilter;
+  /**
+   * Protocols are asked in the order of the table, and the first that does not say `no` counts:
+   * after a `more`, nobody further down (`opaque` takes everything) is asked.
+   */
   detect(peek: Peek): Detection;
   reader(head: ConnectionHead, options: ReaderOptions): Reader;
   /** The question that a recorded exchange answers; null where it answers none. */

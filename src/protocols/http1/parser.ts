@@ -16,6 +16,11 @@ export interface ResponseHead {
   headers: [string, string][];
 }
 
+/** 1xx: another answer follows, but for 101, which ends HTTP on the connection. */
+export function isInterim(status: number): boolean {
+  return status < 200 && status !== 101;
+}
+
 /** What the parser tells while it is fed; positions are those of the stream. */
 export interface ParserEvents {
   /** The head is whole. Return true when, against what it says, no body follows. */

@@ -4,7 +4,7 @@ import type { Side } from '../../domain/wire.ts';
 import type { Chunk, ConnectionHead, Gap, Reader, ReaderOptions } from '../protocol.ts';
 import { Half, OpenExchange } from './open.ts';
 import { Pairing } from './pairing.ts';
-import { MessageParser, type RequestHead, type ResponseHead } from './parser.ts';
+import { isInterim, MessageParser, type RequestHead, type ResponseHead } from './parser.ts';
 import { RequestSeeker } from './seeker.ts';
 
 /** Requests that wait for their answers at most; beyond, order is no longer followed. */
@@ -255,7 +255,7 @@ export class Http1Reader implements Reader {
     if (this.#state !== 'reading') return false;
     const open = this.#answer(startPos);
     open.response!.head = head;
-    if (isInterim(head)) return true;
+    if (isInterim(head.status)) return true;
     const method = open.request?.head?.method;
     if (head.status === 101 || (method === 'CONNECT' && head.status < 300)) open.handedOver = true;
     return open.handedOver || method === 'HEAD' || head.status === 204 || head.status === 304;
@@ -264,7 +264,7 @@ export class Http1Reader implements Reader {
   #onResponseEnd(trailers: [string, string][], endPos: number): void {
     const open = this.#pairing.answering()!;
     const response = open.response!;
-    if (isInterim(response.head!)) {
+    if (isInterim(response.head!.status)) {
       if (open.interim.length < interimMax) open.interim.push(response.head!);
       response.head = null;
       return;
@@ -295,8 +295,4 @@ export class Http1Reader implements Reader {
   #settle(): void {
     if (!this.#pairing.settle()) this.#lose();
   }
-}
-
-function isInterim(head: ResponseHead): boolean {
-  return head.status < 200 && head.status !== 101;
 }

@@ -1,6 +1,6 @@
 /** Reads one response as the client that sent the request: for whoever replays a request. */
 import { bodyOf, type HttpResponse } from './message.ts';
-import { MessageParser, type ResponseHead } from './parser.ts';
+import { isInterim, MessageParser, type ResponseHead } from './parser.ts';
 
 /** What a client makes of the bytes so far. */
 export type ResponseState =
@@ -78,7 +78,7 @@ class IncrementalResponse implements ResponseReader {
 
   #end(trailers: [string, string][]): void {
     const head = this.#head!;
-    if (head.status < 200 && head.status !== 101) {
+    if (isInterim(head.status)) {
       this.#interim.push(head);
       this.#head = null;
       return;

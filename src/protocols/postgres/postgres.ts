@@ -6,10 +6,12 @@ import { PostgresAnswerer } from './answerer.ts';
 import { answerOf, type PgResult, queryOf } from './meaning.ts';
 import { questionOf, valueText } from './question.ts';
 import { PostgresReader } from './reader.ts';
+import { PostgresTurns } from './turns.ts';
 
 export const postgres: Protocol = {
   name: 'postgres',
   lasting: 'state',
+  turns: () => new PostgresTurns(),
   detect,
   reader: (head, options) => new PostgresReader(head, options),
   question: questionOf,

@@ -356,4 +356,16 @@ describe('carrying state on', () => {
     expect(postgres.question(joined[0]!)).toEqual(postgres.question(whole));
     expect(queryOf(joined[0]!)!.session).toEqual(['database app as app', "set app . tenant = '7'"]);
   });
+
+  it('reads a connection from its beginning whatever was carried to it', () => {
+    const chunks = chunksOf([...start, ...fixtures['simple queries']!]);
+    const whole = read(postgres, chunks);
+    const first = postgres.reader(head, { bodyBytesMax: 1000 });
+    for (const chunk of chunks) first.feed(chunk);
+    const second = postgres.reader(head, { bodyBytesMax: 1 << 20 });
+    for (const chunk of first.carried()) second.carry!(chunk);
+    for (const chunk of chunks) second.feed(chunk);
+    second.close(0);
+    expect(timeless(second.take())).toEqual(timeless(whole));
+  });
 });

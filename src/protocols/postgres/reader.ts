@@ -56,6 +56,9 @@ export class PostgresReader implements Reader {
   }
 
   feed(chunk: Chunk): void {
+    // The connection from its very beginning: what was carried to here says nothing new.
+    const begins = chunk.from === 'client' && chunk.pos === 0 && chunk.bytes.length > 0;
+    if (begins && this.#carrier !== null && this.#next.client === null) this.#restart();
     this.#reach(chunk.from, chunk.pos);
     const known = this.#next[chunk.from]! - chunk.pos;
     if (known >= chunk.bytes.length) return;
@@ -164,6 +167,21 @@ export class PostgresReader implements Reader {
     this.#missing(from, pos - (next ?? 0));
   }
 
+  #restart(): void {
+    this.#joined = false;
+    this.#carrier = null;
+    this.#state = 'reading';
+    this.#unsure = false;
+    this.#asker = new Asker(false);
+    this.#startOver();
+  }
+
+  #startOver(): void {
+    this.#conversation = this.#newConversation();
+    this.#client = this.#framer('client');
+    this.#server = this.#framer('server');
+  }
+
   #join(): void {
     if (this.#joined) return;
     this.#joined = true;
@@ -202,9 +220,7 @@ export class PostgresReader implements Reader {
     const found = this.#seeker.feed(from, bytes, pos);
     if (found === null) return;
     this.#state = 'reading';
-    this.#conversation = this.#newConversation();
-    this.#client = this.#framer('client');
-    this.#server = this.#framer('server');
+    this.#startOver();
     this.#read('client', found.bytes, found.pos);
   }
 

@@ -24,8 +24,9 @@ export class Known {
   readonly #recorded: readonly Exchange[];
   readonly #normals = new Map<string, string>();
 
+  /** The list is kept, not copied: one connection may be answered from several recordings. */
   constructor(recorded: readonly Exchange[]) {
-    this.#recorded = recorded.filter((exchange) => exchange.protocol === 'postgres');
+    this.#recorded = recorded;
   }
 
   /** How a connection with these parameters began; one with others where there is none. */
