@@ -40,7 +40,9 @@ export interface Scene {
 /** Going on without a credential is never right; both proposers of defaults ask this. */
 export function isCredential({ tree, site, origin }: Scene): boolean {
   if (origin.kind !== 'request') return false;
-  return /authorization|cookie|token|session|api[-_]?key/i.test(textOf(tree, site.culprit));
+  const text = textOf(tree, site.culprit);
+  if (/^(?:user|session|auth)$/.test(origin.part ?? '')) return text.endsWith(`.${origin.part}`);
+  return /authorization|cookie|token|api[-_]?key/i.test(text);
 }
 
 export type Template = (scene: Scene) => Draft[];

@@ -1,11 +1,9 @@
 // Templates at places all over real code, this repository's own: whatever they propose parses
-// (`diffOf` sees to that), applies by git, and changes few lines.
+// (`diffOf` sees to that) and applies by git.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Trace } from '../domain/failure.ts';
-import { guardrailRules, guardrails } from '../domain/guardrails.ts';
-import { filesOf } from '../source/patch.ts';
 import type { SyntaxNode } from '../source/syntax.ts';
 import { FakeApp } from './fake-app.ts';
 import { templateCandidates } from './templates.ts';
@@ -46,7 +44,7 @@ function traceAt(tree: Tree, member: SyntaxNode, choice: number): Trace {
 }
 
 describe('templates, everywhere', () => {
-  it('propose small diffs that git applies', { timeout: 120_000 }, async () => {
+  it('propose what git applies', { timeout: 120_000 }, async () => {
     const next = numbers(20_261_126);
     let proposed = 0;
     for (let round = 0; round < 40; round++) {
@@ -69,9 +67,6 @@ describe('templates, everywhere', () => {
         for (const { diff } of candidates) {
           app.apply(diff);
           app.revert();
-          const rules = { ...guardrailRules, changedLinesMax: 30 };
-          const { refusals } = guardrails(filesOf(diff), rules);
-          expect(refusals.filter((refusal) => refusal.includes('lines'))).toEqual([]);
           proposed += 1;
         }
       } finally {

@@ -37,7 +37,8 @@ export interface Level {
 
 const depthMax = 8;
 const requestNames = /^(?:req|request|ctx|context|c|event)$/;
-const requestParts = /^(?:body|query|params|headers|cookies|rawBody|url|files?)$/;
+const requestParts =
+  /^(?:body|query|params|headers|cookies|rawBody|url|files?|param|header|user|session|auth)$/;
 const searches =
   /^(?:(?:find|get|load|fetch|lookup|query|select)\w*|match|exec|pop|shift|at|first|one\w*)$/;
 
@@ -108,6 +109,7 @@ function trace({ frames, tree, node, depth }: Step): Origin {
     if (whole.kind !== 'unknown') return binding.key ? memberOf(whole, binding.key) : whole;
   }
   const name = nameOf(binding.node);
+  if (name === 'event') return { kind: 'request', part: 'body' };
   if (name !== null && requestNames.test(name)) return { kind: 'request', part: null };
   if (binding.key !== null && requestParts.test(binding.key)) {
     return { kind: 'request', part: binding.key };
@@ -148,8 +150,9 @@ function receives(tree: Tree, node: SyntaxNode): boolean {
 
 function memberOf(whole: Origin, name: string | null): Origin {
   if (whole.kind === 'request') {
-    const part = whole.part ?? (name !== null && requestParts.test(name) ? name : null);
-    return { kind: 'request', part };
+    if (whole.part !== null || name === null || /^(?:req|request)$/.test(name)) return whole;
+    // What middleware puts on the request (`req.order`) did not come from the caller.
+    return requestParts.test(name) ? { kind: 'request', part: name } : { kind: 'field' };
   }
   if (name === null) return { kind: 'lookup' };
   if (/^\d+$|^rows$|^data$/.test(name) && whole.kind !== 'field') return { kind: 'lookup' };

@@ -160,6 +160,19 @@ describe('propose', () => {
     expect(server.heard).toHaveLength(0);
   });
 
+  it('goes by what the debugger saw when the app logged nothing', async () => {
+    const occurrence = { failure: { trace: null, status: 500 } } as Occurrence;
+    const raised = {
+      ...{ type: 'TypeError', message: trace.message, file: 'src/a.js', function: 'total' },
+      ...{ line: 3, uncaught: false, variables: {} },
+    };
+    const { reproduction, ...rest } = options({ occurrence });
+    const runs = [{ raised: [raised] }] as unknown as typeof reproduction.runs;
+    const silent = { ...rest, reproduction: { ...reproduction, runs } };
+    const [first] = await all(silent);
+    expect(first!.diff).toContain('order.customer?.email');
+  });
+
   it('has nothing to say without a trace, and none for files that are not there', async () => {
     const bare = { failure: { trace: null } } as Occurrence;
     expect(await all(options({ occurrence: bare }))).toEqual([]);

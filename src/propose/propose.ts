@@ -52,7 +52,7 @@ export const proposeLimits: ProposeLimits = { templatesMax: 10, fileBytesMax: 1 
 export async function* propose(options: ProposeOptions): AsyncGenerator<Candidate> {
   const limits = { ...proposeLimits, ...options.limits };
   const rules = options.rules ?? guardrailRules;
-  const trace = options.occurrence.failure.trace;
+  const trace = options.occurrence.failure.trace ?? traceOfRaised(options.reproduction);
   if (trace === null) return;
   const source = sourceOf(options, limits);
   const seen = new Set(
@@ -157,6 +157,19 @@ async function sourcesOf(trace: Trace, source: Source): Promise<PromptInput['sou
     found.push({ path, text, lines: lines.filter((l) => l.file === path).map((l) => l.line) });
   }
   return found;
+}
+
+/**
+ * A handler may catch what happened and answer 500 without a word: the debugger saw it anyway.
+ * What was raised last in the app's own code is taken for the cause; there are no callers then.
+ */
+function traceOfRaised({ runs }: ProposeOptions['reproduction']): Trace | null {
+  const raised = runs.flatMap((run) => run.raised);
+  const last = raised.findLast((one) => one.uncaught) ?? raised.at(-1);
+  if (last === undefined || !isSource(last.file)) return null;
+  const { type, message, file, line, function: name, uncaught } = last;
+  const place = { file, function: name, line, column: 0, text: null, inApp: true };
+  return { runtime: 'v8', type, message, lines: [place], causes: [], uncaught };
 }
 
 /** Variables that the debugger saw where the trace points. */

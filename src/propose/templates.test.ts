@@ -595,6 +595,16 @@ describe('misuse', () => {
     expect(tried[0]!.after.value).toMatchObject({ status: 401 });
   });
 
+  it('tells what middleware adds from what callers send', async () => {
+    const code = (path: string) =>
+      `export const f = (req, res) => res.json({ n: ${path}.name });\n`;
+    const [user] = await tryAll(code('req.user'), 'return app.f({}, res)');
+    expect(user!.after.value).toMatchObject({ status: 401 });
+    app!.remove();
+    const [order] = await tryAll(code('req.order.customer'), 'return app.f({ order: {} }, res)');
+    expect(order!.after.value).toMatchObject({ status: 200, body: { n: null } });
+  });
+
   it.each([
     ['find(Number(req.params.id))', '!Number.isInteger(Number(req.params.id))'],
     ['find([req.params.id])', '!Number.isInteger(Number(req.params.id))'],

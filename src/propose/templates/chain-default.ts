@@ -16,6 +16,8 @@ import {
 const scores = { field: 10, unknown: 15, request: 22, lookup: 30 };
 const queryScore = 10;
 const defaultsMax = 3;
+/** With more uses than this, the value belongs to be mended where it is made. */
+const othersMax = 4;
 /** Methods that change the receiver: going on without it loses what should have been kept. */
 const changing = /^(?:push|unshift|set|add|append|splice)$/;
 
@@ -168,17 +170,20 @@ function fallback(tree: Tree, top: SyntaxNode, text: string): Change[] {
 function sameElsewhere({ tree, site }: Scene): SyntaxNode[] {
   const first = site.frames[0];
   const path = textOf(tree, site.culprit);
-  if (first === undefined) return [];
-  return findAll(first.running, (node) => node.type === 'MemberExpression').filter((node) => {
-    if (node.optional === true || node.start <= site.access.start) return false;
-    const object = child(node, 'object') as SyntaxNode;
-    if (textOf(tree, object) !== path) return false;
-    const tested = ancestorsOf(tree, node).some((ancestor) => {
-      const test = child(ancestor, 'test');
-      return test !== undefined && textOf(tree, test).includes(path);
-    });
-    return !tested;
-  });
+  if (first === undefined || first.running === tree.program) return [];
+  const others = findAll(first.running, (node) => node.type === 'MemberExpression').filter(
+    (node) => {
+      if (node.optional === true || node.start <= site.access.start) return false;
+      const object = child(node, 'object') as SyntaxNode;
+      if (textOf(tree, object) !== path) return false;
+      const tested = ancestorsOf(tree, node).some((ancestor) => {
+        const test = child(ancestor, 'test');
+        return test !== undefined && textOf(tree, test).includes(path);
+      });
+      return !tested;
+    },
+  );
+  return others.length <= othersMax ? others : [];
 }
 
 function alsoThere(scene: Scene, access: SyntaxNode, deep: boolean): Change[] {

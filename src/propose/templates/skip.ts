@@ -24,7 +24,7 @@ export function skipStatement(scene: Scene): Draft[] {
   const drafts: Draft[] = [];
   const response = responseAt(tree, site.access);
   if (response !== null && functionUsing(tree, site.access, response) === fn) return [];
-  if (statement?.type === 'ExpressionStatement' && !spansLines(tree, statement)) {
+  if (statement?.type === 'ExpressionStatement' && isSmall(tree, statement)) {
     const indent = indentAt(tree, statement.start);
     const body = textOf(tree, statement).replaceAll(`\n${indent}`, '\n');
     const text = indented(ifText(tree, { test, statements: body, brief: false }), indent);
@@ -64,8 +64,11 @@ function leaveCallback(scene: Scene, fn: SyntaxNode, test: string): Draft[] {
   ];
 }
 
-/** Whether indenting the statement anew would change what a template literal says. */
-function spansLines(tree: Tree, statement: SyntaxNode): boolean {
+const statementLinesMax = 12;
+
+/** Few lines, and no template literal that would say something else when it is indented anew. */
+function isSmall(tree: Tree, statement: SyntaxNode): boolean {
   const literals = findAll(statement, (node) => node.type === 'TemplateLiteral');
-  return literals.some((literal) => textOf(tree, literal).includes('\n'));
+  if (literals.some((literal) => textOf(tree, literal).includes('\n'))) return false;
+  return textOf(tree, statement).split('\n').length <= statementLinesMax;
 }
