@@ -5,11 +5,11 @@
 import { detect } from './detect/detect.ts';
 import type { Release } from './domain/app.ts';
 import type { Issue, IssueStatus } from './domain/failure.ts';
-import type { Attempt, Candidate, ChangeRequest } from './domain/fix.ts';
+import { type Attempt, type Candidate, type ChangeRequest, undecided } from './domain/fix.ts';
 import type { GuardrailRules } from './domain/guardrails.ts';
 import type { Logger } from './domain/logger.ts';
 import type { Observed, Reproduction } from './domain/outcome.ts';
-import { type Dossier, dossierOf } from './dossier.ts';
+import { type Dossier, dossierOf, refreshed } from './dossier.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Forge } from './forge/forge.ts';
 import type { Repository } from './git/repository.ts';
@@ -91,11 +91,12 @@ export async function pursue(parts: Parts, issueId: number, work: Work): Promise
   if (reproduction.kind !== 'reproduced') {
     return settle(parts, issue, reproduction.kind, reproduction.reason);
   }
-  const attempt = await provenFix(parts, dossier, reproduction, work);
+  const whole = await refreshed(parts.store, dossier);
+  const attempt = await provenFix(parts, whole, reproduction, work);
   if (attempt === null) {
     return settle(parts, issue, 'no-fix', 'no candidate was proven; see the attempts');
   }
-  await submitted(parts, dossier, attempt, work);
+  await submitted(parts, whole, attempt, work);
 }
 
 /** Stage reproduce: the stored result, or a new one. */
@@ -207,7 +208,10 @@ async function judged(parts: Parts, judgement: Judgement, work: Work): Promise<A
     signal: work.signal,
   });
   await parts.store.attempts.finish(issue.id, attempt.number, verdict);
-  const decisive = verdict.checks.find((check) => check.answer === 'fail');
+  const [open] = verdict.kind === 'verified' ? [] : undecided(verdict.checks);
+  const decisive =
+    verdict.checks.find((check) => check.answer === 'fail') ??
+    verdict.checks.find((check) => check.name === open);
   work.say(`candidate ${attempt.number} ${verdict.kind}${decisive ? `: ${decisive.reason}` : ''}`);
   return { ...attempt, verdict };
 }
@@ -249,7 +253,8 @@ export async function judgeCandidate(
   const attempt = await parts.store.attempts.add(issue.id, candidate);
   const known = status === 'open' || status === 'reproducing' ? 'reproduced' : status;
   await settle(parts, issue, known, reason);
-  return judged(parts, { dossier, reproduction, attempt, baselines: new Map() }, work);
+  const whole = await refreshed(parts.store, dossier);
+  return judged(parts, { dossier: whole, reproduction, attempt, baselines: new Map() }, work);
 }
 
 const ends: IssueStatus[] = ['not-replayable', 'not-reproduced', 'no-fix'];

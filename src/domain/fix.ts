@@ -141,6 +141,11 @@ const mustPass: readonly CheckName[] = [
  */
 export function verdictKindOf(checks: readonly Check[]): VerdictKind {
   if (checks.some((check) => check.answer === 'fail')) return 'rejected';
+  return undecided(checks).length === 0 ? 'verified' : 'inconclusive';
+}
+
+/** The must-pass checks that did not pass: what keeps a verdict from being `verified`. */
+export function undecided(checks: readonly Check[]): CheckName[] {
   const passed = new Set(checks.filter((c) => c.answer === 'pass').map((c) => c.name));
-  return mustPass.every((name) => passed.has(name)) ? 'verified' : 'inconclusive';
+  return mustPass.filter((name) => !passed.has(name));
 }

@@ -78,7 +78,7 @@ export const verifyLimits: VerifyLimits = {
   corpusMax: 6,
   buildTimeoutMs: 600_000,
   testTimeoutMs: 300_000,
-  testMemoryBytesMax: 2 << 30,
+  testMemoryBytesMax: 2 * 2 ** 30,
   filesMax: 3,
   changedLinesMax: 80,
 };
