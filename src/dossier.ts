@@ -13,7 +13,7 @@ export interface ReplayableRecording {
 
 export interface Dossier {
   issue: Issue;
-  /** The occurrence that is worked on: the newest whose recording is whole. */
+  /** The occurrence that was reproduced; before that, the newest whose recording is whole. */
   occurrence: Occurrence;
   recording: Recording | null;
   boot: Recording | null;
@@ -42,7 +42,7 @@ export async function dossierOf(
   limits: DossierLimits = dossierLimits,
 ): Promise<Dossier | null> {
   const occurrences = await store.issues.occurrences(issue.id, 200);
-  const occurrence = await bestOf(store, occurrences);
+  const occurrence = await chosenOf(store, issue.id, occurrences);
   if (occurrence === null) return null;
   const { app, releaseNumber, instanceId } = occurrence;
   const release = await store.releases.get(app, releaseNumber);
@@ -52,7 +52,6 @@ export async function dossierOf(
     recording?.kind === 'boot'
       ? recording
       : await bootOf(store, { app, releaseNumber, instanceId });
-  const siblings = await siblingsOf(store, issue, releaseNumber, limits.siblingsMax);
   return {
     issue,
     occurrence,
@@ -61,9 +60,41 @@ export async function dossierOf(
     release,
     env: await store.env.get(app, release.envVersion),
     others: await othersOf(store, occurrences, occurrence, limits.othersMax),
-    siblings,
-    corpus: await corpusOf(store, { app, releaseNumber, siblings, max: limits.corpusMax }),
+    ...(await successesOf(store, { issue, releaseNumber, limits })),
   };
+}
+
+/** The same with the successes that were recorded meanwhile: the newest come after the failure. */
+export async function refreshed(
+  store: Store,
+  dossier: Dossier,
+  limits: DossierLimits = dossierLimits,
+): Promise<Dossier> {
+  const { issue, release } = dossier;
+  const of = { issue, releaseNumber: release.number, limits };
+  return { ...dossier, ...(await successesOf(store, of)) };
+}
+
+async function successesOf(
+  store: Store,
+  of: { issue: Issue; releaseNumber: number; limits: DossierLimits },
+): Promise<Pick<Dossier, 'siblings' | 'corpus'>> {
+  const { issue, releaseNumber, limits } = of;
+  const siblings = await siblingsOf(store, issue, releaseNumber, limits.siblingsMax);
+  const { app } = issue;
+  const corpus = await corpusOf(store, { app, releaseNumber, siblings, max: limits.corpusMax });
+  return { siblings, corpus };
+}
+
+/** What was reproduced stays what is worked on, however often it happens again meanwhile. */
+async function chosenOf(
+  store: Store,
+  issueId: number,
+  occurrences: Occurrence[],
+): Promise<Occurrence | null> {
+  const known = await store.reproductions.get(issueId);
+  const same = occurrences.find((one) => one.recordingId === (known?.recordingId ?? undefined));
+  return known?.kind === 'reproduced' && same !== undefined ? same : bestOf(store, occurrences);
 }
 
 /** The newest with a whole recording, else the newest with any, else the newest. */

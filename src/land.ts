@@ -1,11 +1,15 @@
 /** What follows a maintainer's decision to merge: merge, deploy, resolve. Safe to repeat. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Merged } from './api/contract.ts';
 import type { Deployer } from './deploy/deployer.ts';
-import type { Deployment } from './domain/app.ts';
+import type { Deployment, DeploymentStatus } from './domain/app.ts';
 import type { ChangeRequest } from './domain/fix.ts';
 import { now } from './domain/time.ts';
 import type { Forge } from './forge/forge.ts';
 import type { Store } from './store/store.ts';
+
+const underWay: DeploymentStatus[] = ['queued', 'building', 'starting'];
+const pollMs = 200;
 
 export interface LandOptions {
   store: Store;
@@ -50,8 +54,15 @@ async function deployed(
   { store, deployer, change, say }: LandOptions,
   at: { branch: string; commit: string },
 ): Promise<Deployment> {
-  const earlier = (await store.deployments.list(change.app)).find(
-    (one) => one.commit === at.commit && (one.status === 'serving' || one.status === 'replaced'),
-  );
-  return earlier ?? deployer.deploy({ app: change.app, ...at, onLine: say });
+  for (;;) {
+    const same = (await store.deployments.list(change.app)).filter(
+      (one) => one.commit === at.commit,
+    );
+    const live = same.find(({ status }) => status === 'serving' || status === 'replaced');
+    if (live !== undefined) return live;
+    if (!same.some(({ status }) => underWay.includes(status))) break;
+    // A server that starts deploys what is not deployed: it is waited for, not repeated.
+    await sleep(pollMs);
+  }
+  return deployer.deploy({ app: change.app, ...at, onLine: say });
 }

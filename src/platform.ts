@@ -16,6 +16,7 @@ import { logsOf } from './logs.ts';
 import { judgeCandidate, type Parts, pursue, queue, reproduced, type Work } from './pipeline.ts';
 import { Pursuits } from './pursuits.ts';
 import type { Recorder } from './record/types.ts';
+import { resume } from './resume.ts';
 
 export interface PlatformOptions {
   config: Config;
@@ -28,6 +29,7 @@ export interface PlatformOptions {
   sensorState: () => Part;
 }
 
+const resendMs = 5_000;
 /** Issues in turn: one sandbox's worth of work at a time. */
 const queueLimits = { concurrency: 1, attemptsMax: 3 };
 
@@ -45,6 +47,7 @@ export class FixpointPlatform implements Platform {
   /** Takes up jobs: also those that an earlier server was killed at. */
   async start(): Promise<void> {
     const { parts, config } = this.#options;
+    await resume(parts);
     const timeoutMs = config.fix.timeoutMs;
     const { jobs } = parts.store;
     await jobs.work('pursue', { ...queueLimits, timeoutMs }, async (data, signal, { last }) => {
@@ -92,9 +95,9 @@ export class FixpointPlatform implements Platform {
   async reproduce(issueId: number, say: Say) {
     return this.#exclusively(issueId, say, async (issue, work) => {
       const { parts } = this.#options;
+      await parts.store.reproductions.forget(issueId);
       const dossier = await dossierOf(parts.store, issue);
       if (dossier === null) return refusal('conflict', 'Nothing of this issue is kept any more.');
-      await parts.store.reproductions.forget(issueId);
       return reproduced(parts, dossier, work);
     });
   }
@@ -140,10 +143,17 @@ export class FixpointPlatform implements Platform {
     }
     if (this.#merges.has(changeId)) return refusal('conflict', 'It is being merged already.');
     const merged = new Promise<Merged | Error>((done) => this.#merges.set(changeId, { say, done }));
-    await store.jobs.send('land', { changeId }, `change-${changeId}`);
-    const result = await merged;
-    if (result instanceof Error) throw result;
-    return result;
+    const send = () => store.jobs.send('land', { changeId }, `change-${changeId}`);
+    await send();
+    // One that is just ending takes no second one: asked again until this one is answered.
+    const timer = setInterval(() => void send().catch(() => {}), resendMs);
+    try {
+      const result = await merged;
+      if (result instanceof Error) throw result;
+      return result;
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   async closeChange(changeId: number, comment: string): Promise<ChangeRequest | Refusal> {
@@ -230,14 +240,15 @@ export class FixpointPlatform implements Platform {
     const { parts, deployer } = this.#options;
     const change = await parts.store.changes.get(changeId);
     if (change === null) return;
-    const waiting = this.#merges.get(changeId);
+    // Whoever asks while it goes on (for the second time, after a restart) hears the end, too.
+    const waiting = () => this.#merges.get(changeId);
     const author = { name: 'A maintainer', email: 'maintainer@fixpoint.localhost' };
-    const say = waiting?.say ?? (() => {});
+    const say: Say = (text) => waiting()?.say(text);
     try {
       const merged = await land({ ...parts, deployer, change, author, say });
-      waiting?.done(merged);
+      waiting()?.done(merged);
     } catch (error) {
-      waiting?.done(error as Error);
+      waiting()?.done(error as Error);
       throw error;
     } finally {
       this.#merges.delete(changeId);

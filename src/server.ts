@@ -28,6 +28,7 @@ import { type Recorder, recordLimits } from './record/types.ts';
 import { createReplayer, replayerDefaults } from './replay/replayer.ts';
 import { tidyUp } from './retention.ts';
 import { nginxRouter } from './router/nginx.ts';
+import { sensorState } from './sensor-state.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { closeStale } from './submit/stale.ts';
@@ -131,11 +132,7 @@ async function startParts(
     ...{ config, parts, recorder, deployer: deploying },
     sandboxImage: replayerDefaults.sandboxImage,
     baseUrl: () => config.api.publicUrl ?? url,
-    sensorState: () => ({
-      name: 'sensor',
-      state: sensor.pid ? 'ok' : 'degraded',
-      says: `pid ${sensor.pid}`,
-    }),
+    sensorState: sensorState(sensor),
   });
   closers.push(() => platform.close());
   const git = await httpBackend({
@@ -206,17 +203,17 @@ export async function removeEverything(config: Config): Promise<void> {
 
 /** The recorder hears of instances before any of their code runs, and before they are stopped. */
 function hooksFor(recorder: Recorder | null, engine: Engine, logger: Logger): InstanceHooks {
-  const watch = async (instance: Instance) => {
+  const watch = async (instance: Instance, booted: boolean) => {
     if (recorder === null) return;
     const text = await engine.readFile(instance.anchorId, '/etc/hosts');
-    await recorder.watch({ ...instance, hosts: hostsIn(text) });
+    await recorder.watch({ ...instance, booted, hosts: hostsIn(text) });
   };
   return {
-    onAnchor: watch,
+    onAnchor: (instance) => watch(instance, false),
     onHealthy: async (instance) => {
       await recorder?.healthy(instance.id);
     },
-    onAdopted: watch,
+    onAdopted: (instance) => watch(instance, true),
     onLog: (instance, line) => recorder?.log(instance.id, line),
     onExit: (instance, exit) => recorder?.exited(instance.id, exit),
     onStop: async (instance) => recorder?.unwatch(instance.id),
@@ -256,6 +253,9 @@ async function endStale(parts: Parts, name: string): Promise<void> {
 
 /** While no server ran, apps served on and nothing was recorded: that is an interruption. */
 async function declareAbsence(store: Store, dataDir: string): Promise<void> {
+  for (const { from, to, reason } of await store.interruptions.list(now())) {
+    if (to === null) await store.interruptions.add({ from, to: now(), reason });
+  }
   const seen = await stat(join(dataDir, 'alive')).catch(() => null);
   if (seen === null || (await store.instances.list({ live: true })).length === 0) return;
   const from = Math.round(seen.mtimeMs * 1000);

@@ -78,6 +78,14 @@ export const status = z.object({
   startedAt: z.number().int(),
   dataDir: z.string(),
   parts: z.array(part),
+  /** Times of the last day when nothing was recorded, newest first; `to` is null while it lasts. */
+  interruptions: z.array(
+    z.object({
+      from: z.number().int(),
+      to: z.number().int().nullable(),
+      reason: z.string(),
+    }),
+  ),
 });
 
 /** One thing that the server needs, and how to mend it. */

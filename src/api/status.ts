@@ -4,10 +4,17 @@ import { now } from '../domain/time.ts';
 import { doctor, status } from './contract.ts';
 import type { ApiOptions, TypedServer } from './server.ts';
 
-export function serverRoutes(server: TypedServer, { platform, about }: ApiOptions): void {
+const dayUs = 86_400_000_000;
+const interruptionsMax = 20;
+
+export function serverRoutes(server: TypedServer, { platform, store, about }: ApiOptions): void {
   const startedAt = now();
   server.get('/status', { schema: { response: { 200: status } } }, async () => {
-    return { ...about, pid: process.pid, startedAt, parts: await platform.status() };
+    const interruptions = await store.interruptions.list(now() - dayUs);
+    return {
+      ...{ ...about, pid: process.pid, startedAt, parts: await platform.status() },
+      interruptions: interruptions.slice(-interruptionsMax).reverse(),
+    };
   });
   server.get('/doctor', { schema: { response: { 200: doctor } } }, async () => {
     return { diagnoses: await platform.doctor() };

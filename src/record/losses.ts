@@ -17,9 +17,12 @@ export class Losses {
   /** Since when nothing has been recorded, while that lasts. */
   #stopped: Loss | null = null;
 
-  stopped(from: Instant, reason: string): void {
+  /** Returns false when it was known already: a restart that failed says so again. */
+  stopped(from: Instant, reason: string): boolean {
+    if (this.#stopped !== null) return false;
     const text = `nothing is recorded since ${isoOf(from)}: ${reason}`;
     this.#stopped = { from, to: Number.POSITIVE_INFINITY, text };
+    return true;
   }
 
   interval(range: Range, reason: string): void {

@@ -402,6 +402,19 @@ describe('what is kept without a failure', () => {
   });
 });
 
+describe('an instance that a new server takes up', () => {
+  it('has its failures noticed at once: its start is over', async () => {
+    start();
+    await recorder.watch({ ...instance, booted: true });
+    clock.sync();
+    new FakeConnection(clock, { role: 'inbound' })
+      .client(get('/orders/7'))
+      .server(answer(500, 'broken'));
+    await recorder.settle();
+    expect(suspicions).toHaveLength(1);
+  });
+});
+
 describe('an interruption', () => {
   it('is marked, and no recording across it is whole', async () => {
     await serve();
@@ -412,7 +425,11 @@ describe('an interruption', () => {
     sensor.lose({ kind: 'interval', fromMs, toMs: clock.at / 1000, reason: 'killed by signal 9' });
     web.server(answer(500, 'broken'));
     await recorder.settle();
-    expect(interruptions).toMatchObject([{ reason: 'killed by signal 9' }]);
+    const reason = 'killed by signal 9';
+    expect(interruptions).toMatchObject([
+      { reason, to: null },
+      { reason, to: expect.any(Number), from: interruptions[0]?.from },
+    ]);
     const { reasons } = suspicions[0]!.recording!.completeness;
     expect(reasons.join('\n')).toContain('nothing was recorded from');
   });

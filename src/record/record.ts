@@ -186,17 +186,22 @@ class FlightRecorder implements Recorder {
     }
     const from = Math.round(loss.fromMs * 1000);
     if (loss.kind === 'stopped') {
-      this.#losses.stopped(from, loss.reason);
       this.#options.logger.error('the sensor stopped: nothing is recorded', { why: loss.reason });
+      if (this.#losses.stopped(from, loss.reason)) this.#interrupted(from, null, loss.reason);
       return;
     }
     const range = { from, to: Math.round(loss.toMs * 1000) };
     this.#losses.interval(range, loss.reason);
     for (const { flight } of this.#watched.values()) flight.interrupted(range.to);
     this.#options.logger.warn('recording goes on after an interruption', { ...range });
-    this.#enqueue(() =>
-      this.#options.store.interruptions.add({ ...range, reason: loss.reason }),
-    ).catch(() => {});
+    this.#interrupted(range.from, range.to, loss.reason);
+  }
+
+  #interrupted(from: Instant, to: Instant | null, reason: string): void {
+    const { store, logger } = this.#options;
+    this.#enqueue(() => store.interruptions.add({ from, to, reason })).catch((error: unknown) => {
+      logger.error('an interruption was not stored', { reason: String(error) });
+    });
   }
 
   #tick(): void {

@@ -29,7 +29,7 @@ export class Recorded {
   readonly #limits: RecordLimits;
   readonly #suspects: Suspects;
   readonly #samples: Samples;
-  #booting = true;
+  #booting: boolean;
   #bootExit: { exit: ProcessExit; seenAt: Instant } | null = null;
 
   constructor(options: {
@@ -44,6 +44,7 @@ export class Recorded {
     const { instance, number, pool, losses, limits, corpus, recordings } = options;
     this.instance = instance;
     this.number = number;
+    this.#booting = instance.booted !== true;
     this.#limits = limits;
     this.log = new LogWindow(limits.logBytesMax);
     const { bodyBytesMax } = limits;

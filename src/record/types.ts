@@ -10,6 +10,8 @@ import type { Sensor } from './sensor/types.ts';
 export type Watched = Pick<Instance, 'id' | 'app' | 'releaseNumber' | 'netns' | 'port'> & {
   /** Addresses by name in its /etc/hosts, kept with its recordings. */
   hosts?: Record<string, string>;
+  /** It runs and was healthy before: its start is not recorded, its failures are noticed at once. */
+  booted?: boolean;
 };
 
 export interface RecordLimits {

@@ -113,7 +113,7 @@ export class Platform {
     if (server !== null && server.exitCode === null && server.signalCode === null) {
       const ended = new Promise((resolve) => server.once('exit', resolve));
       server.kill('SIGTERM');
-      await Promise.race([ended, sleep(60_000)]);
+      await Promise.race([ended, sleep(60_000, undefined, { ref: false })]);
       server.kill('SIGKILL');
     }
     await this.cli('down').catch(() => null);

@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Diagnosis, Status } from '../../api/contract.ts';
-import { nearest } from '../../api/contract.ts';
+import { isoOf, nearest } from '../../api/contract.ts';
 import { CommandError, dataDirOf, exitCodes } from '../client.ts';
 import type { Context, LocalCommands } from '../context.ts';
-import { ago, paint, table } from '../terminal.ts';
+import { ago, duration, paint, table } from '../terminal.ts';
 
 export function serverCommands(program: Command, context: Context): void {
   program
@@ -109,7 +109,17 @@ function statusPage(status: Status): string {
     down: 'red',
   };
   const body = table(['PART', 'STATE', ''], rows, { 1: (text) => colours[text] ?? null });
-  return `${head}\nData in ${status.dataDir}\n\n${body}`;
+  return `${head}\nData in ${status.dataDir}\n\n${body}${interruptionsText(status)}`;
+}
+
+function interruptionsText({ interruptions }: Status): string {
+  if (interruptions.length === 0) return '';
+  const rows = interruptions.map(({ from, to, reason }) => [
+    isoOf(from),
+    to === null ? 'lasts' : duration((to - from) / 1000),
+    reason,
+  ]);
+  return `\n\n${table(['NOT RECORDED FROM', 'FOR', 'BECAUSE'], rows)}`;
 }
 
 function doctorPage(diagnoses: Diagnosis[]): string {
