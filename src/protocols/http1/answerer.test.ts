@@ -201,6 +201,12 @@ describe('questions', () => {
     expect(key('[1,2]')).not.toBe(key('[2,1]'));
   });
 
+  it('differ in a field wherever they differ at all', () => {
+    const bodies = ['{"a":9007199254740993}', '{"a":9007199254740992}', '[]', '{}', '"x"', 'x'];
+    const fields = bodies.map((body) => JSON.stringify(ask(post('/j', body)).fields));
+    expect(new Set(fields).size).toBe(bodies.length);
+  });
+
   it('have a form by method and route', () => {
     expect(ask(get('/orders/7?x=1')).formKey).toBe(ask(get('/orders/8')).formKey);
     expect(ask(get('/orders/7')).formKey).not.toBe(ask(get('/users/7')).formKey);

@@ -9,7 +9,6 @@ import {
   type HttpRequest,
   headerOf,
   hostOf,
-  jsonOf,
   requestOf,
   targetTitle,
 } from './message.ts';
@@ -63,7 +62,8 @@ export function questionFrom(
   );
   const bytes = bodyBytes(request.body);
   const digest = sha256(bytes);
-  const normal = normalBody(request, bytes);
+  const json = isJson(request) ? canonicalJson(request.body!.data) : null;
+  const normal = json?.text ?? normalBody(request, bytes);
   const normalDigest = normal === null ? digest : sha256(normal);
   return {
     protocol: 'http1',
@@ -75,7 +75,7 @@ export function questionFrom(
     formKey: `http1 ${routeTemplate(request.method, request.target)}`,
     effect: effectOf(request.method),
     title: `${request.method} ${targetTitle(request.target)}`,
-    fields: fieldsOf(request, { headers: essential, digest }),
+    fields: fieldsOf(request, { headers: essential, digest, json }),
     meaning: request,
   };
 }
@@ -106,29 +106,36 @@ function plainValue(name: string, value: string): string {
   return value;
 }
 
+function isJson({ headers, body }: HttpRequest): boolean {
+  return /\bjson\b/i.test(headerOf(headers, 'content-type') ?? '') && body?.encoding === 'utf8';
+}
+
 /** The body after normalisation; null where the bytes themselves are it. */
 function normalBody(request: HttpRequest, bytes: Uint8Array): string | null {
   const type = headerOf(request.headers, 'content-type') ?? '';
-  if (/\bjson\b/i.test(type) && request.body?.encoding === 'utf8') {
-    return canonicalJson(request.body.data);
-  }
   const boundary = /^multipart\/.*boundary=(?:"([^"]*)"|([^;\s]+))/i.exec(type);
   const mark = boundary?.[1] ?? boundary?.[2] ?? '';
   if (mark === '') return null;
   return Buffer.from(bytes).toString('latin1').replaceAll(`--${mark}`, '--boundary');
 }
 
+/** JSON with its canonical text: keys in order, no insignificant white space. */
+interface Json {
+  value: unknown;
+  text: string;
+}
+
 /**
- * JSON with the keys of objects in order and without insignificant white space; null when it is
- * not JSON. Numbers stay as they are written: 2^53 and 2^53 + 1 are different questions.
+ * Null when it is not JSON, or so deep that only its bytes can count. Numbers stay as they are
+ * written: 2^53 and 2^53 + 1 are different questions.
  */
-export function canonicalJson(text: string): string | null {
+export function canonicalJson(text: string): Json | null {
   const asWritten = (_: string, value: unknown, context?: { source?: string }) =>
     typeof value === 'number' ? new Written(context?.source ?? String(value)) : value;
   try {
-    return canonical(JSON.parse(text, asWritten));
+    const value: unknown = JSON.parse(text, asWritten);
+    return { value, text: canonical(value) };
   } catch (error) {
-    // Too deep for the stack, or not JSON: then the bytes count.
     if (error instanceof SyntaxError || error instanceof RangeError) return null;
     throw error;
   }
@@ -141,6 +148,11 @@ class Written {
   }
 }
 
+function isObject(value: unknown): value is object {
+  if (value === null || typeof value !== 'object') return false;
+  return !Array.isArray(value) && !(value instanceof Written);
+}
+
 function canonical(value: unknown): string {
   if (value instanceof Written) return value.source;
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
@@ -150,23 +162,22 @@ function canonical(value: unknown): string {
   return `{${members.join(',')}}`;
 }
 
+/** Together they are all of the question's normalised form: none differs, it is the same one. */
 function fieldsOf(
   request: HttpRequest,
-  { headers, digest }: { headers: [string, string][]; digest: string },
+  { headers, digest, json }: { headers: [string, string][]; digest: string; json: Json | null },
 ): Record<string, string> {
   const target = pathOf(request.target);
   const path = target.replace(/\?.*$/s, '');
   const query = target.slice(path.length + 1);
   const fields: Record<string, string> = { method: request.method, path, query };
   fields.host = hostOf(request) ?? '';
-  const json = jsonOf(request);
-  if (json !== null && typeof json === 'object' && !Array.isArray(json)) {
-    for (const [key, value] of Object.entries(json)) {
-      fields[`body.${key}`] = shortened(JSON.stringify(value));
-    }
-  } else {
-    const text = request.body?.data ?? '';
-    fields.body = text.length <= fieldCharsMax ? text : digest;
+  const { body } = request;
+  const members = json !== null && isObject(json.value) ? Object.entries(json.value) : null;
+  for (const [key, value] of members ?? []) fields[`body.${key}`] = shortened(canonical(value));
+  if (members === null && body !== null) {
+    const short = body.data.length <= fieldCharsMax;
+    fields[body.encoding === 'utf8' ? 'body' : 'body in base64'] = short ? body.data : digest;
   }
   for (const [name, value] of headers) {
     const key = `header ${name}`;

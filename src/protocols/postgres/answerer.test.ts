@@ -283,6 +283,24 @@ describe('questions of PostgreSQL', () => {
     expect(postgres.question(simple[0]!)).toBeNull();
   });
 
+  it('differ in a field wherever they differ at all', () => {
+    const asked: [Buffer, Buffer][] = [
+      [client.parse('', select), client.bind('', ['7'])],
+      [client.parse('', select), client.bind('', ['8'])],
+      [client.parse('', select), client.bind('', [null])],
+      [client.parse('', select), client.bind('', ['NULL'])],
+      [client.parse('', select, [23]), client.bind('', ['7'])],
+      [client.parse('', select), client.bind('', ['7'], { formats: [1] })],
+      [client.parse('', select), client.bind('', ['7'], { results: [1] })],
+    ];
+    const fields = asked.map((messages) => {
+      const world = started();
+      world.receive(...messages, client.execute(), client.sync);
+      return JSON.stringify(world.asked[0]!.fields);
+    });
+    expect(new Set(fields).size).toBe(asked.length);
+  });
+
   it('differ by database and user', () => {
     const asked = ['a', 'b'].map((user) => {
       const said: Said[] = [

@@ -6,6 +6,7 @@ import {
   answerOf,
   bytesOfValue,
   type Format,
+  type PgParameter,
   type PgQuery,
   type PgValue,
   queryOf,
@@ -83,6 +84,7 @@ export function valueText(value: PgValue): string {
   return typeof value === 'string' ? value : `\\x${bytesOfValue(value)!.toString('hex')}`;
 }
 
+/** Together they are all of the question's normalised form: none differs, it is the same one. */
 function fieldsOf(
   { query, sql, copied }: { query: PgQuery; sql: Sql; copied: CopyData },
   formats: string,
@@ -91,11 +93,20 @@ function fieldsOf(
   query.params.forEach(({ value }, i) => {
     fields[`$${i + 1}`] = valueText(value);
   });
-  if (query.maxRows > 0) fields.rows = `${query.maxRows} after ${query.skippedRows}`;
+  if (query.params.length > 0) fields.types = query.params.map(typeText).join(', ');
+  if (query.maxRows + query.skippedRows > 0) {
+    fields.rows = `${query.maxRows} after ${query.skippedRows}`;
+  }
   if (query.session.length > 0) fields.session = query.session.join('; ');
-  if (copied !== null) fields.copy = `${copied.length} pieces of data`;
+  if (copied !== null) fields.copy = hashOf(copied.map((data) => bytesOfValue(data)!));
   fields.formats = formats;
   return fields;
+}
+
+/** What the text of a value leaves open. */
+function typeText({ type, format, value }: PgParameter): string {
+  const how = value === null ? 'null' : typeof value === 'string' ? format : `${format} bytes`;
+  return `${type} ${how}`;
 }
 
 function formatsText(formats: readonly Format[]): string {
