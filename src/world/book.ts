@@ -10,15 +10,10 @@ import { type Choice, choose } from './choose.ts';
 import { changes, type Entry, type Recorded } from './entry.ts';
 import { FreshValues } from './fresh.ts';
 import { nearestOf } from './nearest.ts';
+import { ownEntries, type Phase, tiersOf } from './phase.ts';
 import { sameServer } from './server-identity.ts';
-import { type Tier, tierOf } from './tier.ts';
-
-/** What is being replayed: it decides which answers are whose. */
-export type Phase =
-  | { kind: 'boot' }
-  /** An earlier inbound exchange, sent for its effects. */
-  | { kind: 'prefix'; exchangeId: string }
-  | { kind: 'trigger' };
+import { type Asked, ServerLists } from './server-lists.ts';
+import type { Tier } from './tier.ts';
 
 /** How a question was answered. */
 export interface Decision {
@@ -43,6 +38,7 @@ export class Book {
   /** Changes that earlier phases made when they were recorded, and have not made yet. */
   #leftover = new Set<Entry>();
   readonly #fresh = new FreshValues();
+  readonly #lists = new ServerLists();
   #phase: Phase = { kind: 'boot' };
   #used = new Set<Entry>();
   #changesMade: Question[] = [];
@@ -61,6 +57,7 @@ export class Book {
     for (const entry of this.#used) if (entry.source !== 'boot') this.#used.delete(entry);
     this.#trigger = scope.trigger;
     this.#siblings = scope.siblings;
+    this.#lists.fill(this.#all());
     this.#fresh.endScope();
     this.#fresh.learn(this.#all());
     this.#enter(this.#phase);
@@ -92,16 +89,12 @@ export class Book {
     return (this.#tiers[0]?.entries ?? []).every((entry) => asked.has(keyOf(entry)));
   }
 
-  /** Whole recorded exchanges with a server, for handshake parameters. Own ones come first. */
-  exchangesWith(server: Pick<Question, 'protocol' | 'transport' | 'server' | 'serverName'>) {
-    const found: Exchange[] = [];
-    for (const recorded of this.#all()) {
-      for (const exchange of recorded.exchanges) {
-        if (exchange.direction !== 'outbound' || exchange.protocol !== server.protocol) continue;
-        if (sameServer({ ...exchange, transport: server.transport }, server)) found.push(exchange);
-      }
-    }
-    return found;
+  /**
+   * Recorded exchanges with a server, for handshake parameters and the like. Own ones come first.
+   * The list is filled anew with each scope, as long as anybody holds it.
+   */
+  exchangesWith(server: Asked): readonly Exchange[] {
+    return this.#lists.of(server, this.#all());
   }
 
   /** Every recorded question, the phase's own first. */
@@ -119,7 +112,10 @@ export class Book {
 
   #enter(phase: Phase): void {
     this.#phase = phase;
-    this.#tiers = this.#tiersOf(phase);
+    this.#tiers = tiersOf(phase, {
+      ...{ boot: this.#boot, trigger: this.#trigger, siblings: this.#siblings },
+      leftover: this.#leftover,
+    });
     this.#tiersByKey.clear();
   }
 
@@ -229,60 +225,9 @@ export class Book {
     return found;
   }
 
-  #tiersOf(phase: Phase): Tier[] {
-    const boot = this.#boot?.entries ?? [];
-    const window = this.#trigger?.entries ?? [];
-    if (phase.kind === 'boot') {
-      const at = this.#boot?.recording.from ?? 0;
-      return [
-        tierOf({ kind: 'own', entries: boot, at }),
-        tierOf({ kind: 'elsewhen', entries: window, at: this.#boot?.recording.to ?? 0 }),
-      ];
-    }
-    const span = spanOf(this.#trigger, phase);
-    const at = span.from;
-    const own = this.#ownOf(phase, span);
-    const isOwn = new Set(own);
-    const others = window.filter((entry) => !isOwn.has(entry));
-    const mixed = phase.kind === 'prefix' || this.#trigger?.recording.causality !== 'exact';
-    const leftover = [...this.#leftover].filter((entry) => !isOwn.has(entry));
-    const late = others.filter((entry) => entry.startedAt >= at);
-    const elsewhen = [...boot, ...others].sort((a, b) => a.startedAt - b.startedAt);
-    return [
-      tierOf({ kind: 'own', entries: own, at, mixed }),
-      tierOf({ kind: 'leftover', entries: leftover, at }),
-      tierOf({ kind: 'late', entries: late, at, mixed: true, among: [...own, ...late] }),
-      tierOf({ kind: 'elsewhen', entries: elsewhen, at, among: [...boot, ...window] }),
-      tierOf({ kind: 'sibling', entries: this.#siblings.flatMap(ownEntries), at }),
-    ];
-  }
-
-  #ownOf(phase: Phase, span: { from: Instant; to: Instant }): readonly Entry[] {
-    if (this.#trigger === null) return [];
-    if (phase.kind === 'trigger') return ownEntries(this.#trigger);
-    return this.#trigger.entries.filter(
-      (entry) => entry.startedAt >= span.from && entry.startedAt <= span.to,
-    );
-  }
-
   #all(): Recorded[] {
     return [this.#trigger, this.#boot, ...this.#siblings].filter((one) => one !== null);
   }
-}
-
-/** The calls that belong to a recording's trigger. */
-function ownEntries(recorded: Recorded): readonly Entry[] {
-  const calls = new Set(recorded.recording.callExchangeIds);
-  return recorded.entries.filter((entry) => calls.has(entry.exchange.id));
-}
-
-function spanOf(recorded: Recorded | null, phase: Phase): { from: Instant; to: Instant } {
-  const id =
-    phase.kind === 'prefix' ? phase.exchangeId : (recorded?.recording.triggerExchangeId ?? null);
-  const exchange = recorded?.exchanges.find((one) => one.id === id);
-  if (exchange?.request == null) return { from: 0, to: 0 };
-  const { startedAt } = exchange.request;
-  return { from: startedAt, to: exchange.response?.endedAt ?? recorded!.recording.to };
 }
 
 function assumed(examples: Exchange[]): Decision {

@@ -76,16 +76,14 @@ export class Live {
   }
 
   #detect(client: Uint8Array): Protocol | 'more' | null {
-    let undecided = false;
     for (const protocol of this.#candidates) {
       const { transport, server } = this.#head;
       const detection = protocol.detect({
         ...{ transport, serverPort: server.port, client, server: new Uint8Array() },
       });
-      if (detection === 'yes') return protocol;
-      if (detection === 'more') undecided = true;
+      if (detection !== 'no') return detection === 'yes' ? protocol : 'more';
     }
-    return undecided ? 'more' : null;
+    return null;
   }
 
   #unknown(bytes: number): Step {

@@ -4,9 +4,7 @@ import { now } from '../domain/time.ts';
 import type { Endpoint, Transport } from '../domain/wire.ts';
 import type { Question } from '../protocols/protocol.ts';
 import type { Decision } from './book.ts';
-
-/** The part of a question that is known before anything was asked. */
-export type Asked = Pick<Question, 'protocol' | 'transport' | 'server' | 'serverName'>;
+import type { Asked } from './server-lists.ts';
 
 export class Notebook {
   duringBoot = true;
