@@ -200,7 +200,8 @@ export class Conversation {
     raw: Raw,
   ): boolean {
     const { prepared, portal, open } = step;
-    if (prepared !== null && open !== null) prepared.carried.push(raw());
+    // Described again, it says the same again.
+    if (open !== null && prepared?.columns === 'unknown') prepared.carried.push(raw());
     if (message.name === 'parameters' && open !== null) {
       if (prepared !== null) prepared.parameterTypes = message.types;
       descriptionOf(open).parameterTypes = message.types;
