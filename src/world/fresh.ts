@@ -10,9 +10,14 @@ import { changes, type Entry, type Recorded } from './entry.ts';
 /** Protocols whose `fields` hold all that makes a question: only those can be compared by them. */
 const wholeFields: readonly string[] = ['http1', 'postgres'];
 
-const tokens =
-  /([0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})|(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}(?::?\d{2})?)?)|(\b1\d{12}\b)|(\b1\d{9}\b)/gi;
-const uuids = /[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/gi;
+/** Versions 1 to 8 of RFC 9562. */
+const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}';
+const zone = '(?:Z|[+-]\\d{2}(?::?\\d{2})?)';
+const instant = `\\d{4}-\\d{2}-\\d{2}[T ]\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{1,9})?${zone}?`;
+const [milliseconds, seconds] = ['\\b1\\d{12}\\b', '\\b1\\d{9}\\b'];
+const tokens = new RegExp(`(${uuid})|(${instant})|(${milliseconds})|(${seconds})`, 'gi');
+const uuids = new RegExp(uuid, 'gi');
+const zoneAtEnd = new RegExp(`${zone}$`, 'i');
 
 /** How far a time may be from the present to be it, or from a whole minute's distance to it. */
 const toleranceUs = 5_000_000;
@@ -174,9 +179,9 @@ function tokensOf(text: string): { kind: Kind; text: string; at: number }[] {
 function instantOf(kind: Kind, text: string): Instant | null {
   if (kind === 'milliseconds') return Number(text) * 1000;
   if (kind === 'seconds') return Number(text) * 1_000_000;
-  const zone = /(?:Z|[+-]\d{2}(?::?\d{2})?)$/i.exec(text.slice(10));
-  const full = zone === null ? 'Z' : /^[+-]\d{2}$/.test(zone[0]) ? `${zone[0]}:00` : zone[0];
-  const base = zone === null ? text : text.slice(0, -zone[0].length);
+  const [found = ''] = zoneAtEnd.exec(text.slice(10)) ?? [];
+  const full = found === '' ? 'Z' : /^[+-]\d{2}$/.test(found) ? `${found}:00` : found;
+  const base = text.slice(0, text.length - found.length);
   const ms = Date.parse(`${base.replace(' ', 'T')}${full}`);
   return Number.isNaN(ms) ? null : ms * 1000;
 }

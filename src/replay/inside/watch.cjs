@@ -100,7 +100,7 @@ function isOfApp(frame) {
 
 /** Local variables of a frame, innermost scope first: printed, cut, at most 40. */
 function variablesOf(session, frame, done) {
-  const kinds = ['block', 'catch', 'local', 'closure', 'with'];
+  const kinds = ['block', 'catch', 'local', 'closure', 'with', 'module'];
   const scopes = frame.scopeChain.filter((scope) => kinds.includes(scope.type)).slice(0, 4);
   const variables = {};
   let count = 0;
