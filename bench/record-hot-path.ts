@@ -2,6 +2,7 @@
 // format are decoded and recorded, against only iterating over the same events.
 
 import { silent } from '../src/domain/logger.ts';
+import * as pg from '../src/protocols/postgres/fake-messages.ts';
 import { record } from '../src/record/record.ts';
 import { type Batch, Decoder } from '../src/record/sensor/events.ts';
 import { encodeEvent } from '../src/record/sensor/fake-sensor.ts';
@@ -11,8 +12,9 @@ interface Load {
   name: string;
   requestBytes: number;
   answerBytes: number;
-  /** Outgoing calls of each request: question and answer of 120 and 200 bytes. */
+  /** Outgoing calls of each request: HTTP, or a SELECT of a prepared statement. */
   calls: number;
+  callsTo?: 'http' | 'postgres';
 }
 
 /** Sum of what was iterated over, so that nothing is optimised away. */
@@ -21,6 +23,7 @@ let seen = 0;
 const loads: Load[] = [
   { name: 'hello-world', requestBytes: 110, answerBytes: 160, calls: 0 },
   { name: 'one-call', requestBytes: 110, answerBytes: 160, calls: 1 },
+  { name: 'one-select', requestBytes: 110, answerBytes: 160, calls: 1, callsTo: 'postgres' },
   { name: 'answers-of-64-KiB', requestBytes: 110, answerBytes: 65_536, calls: 0 },
 ];
 const bytesPerRound = 32 << 20;
@@ -136,6 +139,7 @@ function eventsPerExchange(load: Load): number {
 
 function* eventsOf(load: Load): Generator<SensorEvent> {
   const head = { watch: 1, tgid: 7, tid: 7 };
+  const isPg = load.callsTo === 'postgres';
   let timeNs = 1e9;
   const sides = new Map<number, { sent: number; received: number }>();
   const data = (connection: number, direction: 'sent' | 'received', payload: Buffer) => {
@@ -155,14 +159,28 @@ function* eventsOf(load: Load): Generator<SensorEvent> {
       ...{ kind: 'open', ...head, timeNs, connection, transport: 'tcp' },
       role: inbound ? 'inbound' : 'outbound',
       local: { host: '10.0.0.2', port: inbound ? 3000 : 40_000 + connection },
-      peer: { host: '10.0.0.1', port: inbound ? 50_000 + connection : 80 },
+      peer: { host: '10.0.0.1', port: inbound ? 50_000 + connection : isPg ? 5432 : 80 },
       ...{ openedBeforeAttach: false, errno: 0 },
     };
   }
+  if (isPg) {
+    for (let connection = 33; connection <= 64; connection++) {
+      yield data(connection, 'sent', pg.client.start('app'));
+      yield data(connection, 'received', pg.join(pg.server.ok, pg.server.ready()));
+      const parse = pg.client.parse('s1', 'SELECT email FROM customers WHERE id = $1');
+      yield data(connection, 'sent', pg.join(parse, pg.client.describe('S', 's1'), pg.client.sync));
+      const columns = pg.server.columns([['email', 25]]);
+      const described = pg.join(pg.server.parsed, pg.server.parameters([23]), columns);
+      yield data(connection, 'received', pg.join(described, pg.server.ready()));
+    }
+  }
   const request = message('GET /orders/17 HTTP/1.1\r\nHost: shop\r\n', load.requestBytes);
   const response = message('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n', load.answerBytes);
-  const question = message('GET /rates/EUR HTTP/1.1\r\nHost: rates\r\n', 120);
-  const reply = message('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n', 200);
+  const bind = pg.join(pg.client.bind('s1', ['17']), pg.client.execute(), pg.client.sync);
+  const row = pg.join(pg.server.bound, pg.server.row('ada@example.com'));
+  const rows = pg.join(row, pg.server.complete('SELECT 1'), pg.server.ready());
+  const question = isPg ? bind : message('GET /rates/EUR HTTP/1.1\r\nHost: rates\r\n', 120);
+  const reply = isPg ? rows : message('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n', 200);
   for (let n = 0; n < exchangesOf(load); n++) {
     const inbound = 1 + (n % 32);
     yield data(inbound, 'received', request);

@@ -10,8 +10,9 @@ import type {
   Side,
   Transport,
 } from '../domain/wire.ts';
-import type { ConnectionHead, Protocol, Reader } from '../protocols/protocol.ts';
+import type { ConnectionHead, Protocol } from '../protocols/protocol.ts';
 import type { Slab } from './slab.ts';
+import type { State, Turns } from './turns.ts';
 
 /** A gap with the time at which it was noticed. */
 export interface TimedGap extends Gap {
@@ -71,12 +72,10 @@ export class Tracked implements TrackedOptions {
   unseenBytes = 0;
   /** Reason for which the rest of it is not understood or not held. */
   broken: GapReason | null = null;
-  /** Reader that follows a protocol with state, up to the last full slab. */
-  follower: Reader | null = null;
-  /** Positions up to which the follower has read. */
-  readonly followed = { client: 0, server: 0 };
-  /** What a reader needs to know before the chunks of slabs above `sequence`. */
-  carried: { sequence: number; chunks: Chunk[] }[] = [];
+  /** Follows a protocol with state, up to the last full slab. */
+  turns: Turns | null = null;
+  /** Its state after slabs, oldest first. */
+  states: State[] = [];
   /** Chunks of name look-ups that have left the window: names outlive it. */
   kept: Chunk[] = [];
   keptBytes = 0;
@@ -122,10 +121,11 @@ export class Tracked implements TrackedOptions {
     return { id, direction, transport, client, server, serverName: null };
   }
 
-  /** What a reader has to be fed before the chunks of the slab with this sequence. */
-  carriedBefore(sequence: number): Chunk[] {
-    const before = this.carried.findLast((state) => state.sequence < sequence);
-    return (before ?? this.carried[0])?.chunks ?? [];
+  /** What comes before the chunks of the slab with this sequence. */
+  stateBefore(sequence: number): Pick<State, 'carried' | 'opening'> {
+    const before = this.states.findLast((state) => state.sequence < sequence);
+    if (before !== undefined) return before;
+    return { carried: this.states[0]?.carried ?? [], opening: [] };
   }
 
   #joinOldest(): void {

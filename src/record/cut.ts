@@ -117,6 +117,7 @@ function chunksOf(
 
 function connectionOf(tracked: Tracked, held: HeldChunk[]): Connection {
   const ended = isLast(tracked, held);
+  const { carried, opening } = tracked.stateBefore(held[0]!.sequence);
   const { id, direction, transport, client, server, openedAt } = tracked;
   return {
     id,
@@ -127,9 +128,9 @@ function connectionOf(tracked: Tracked, held: HeldChunk[]): Connection {
     openedAt,
     closedAt: ended ? tracked.closedAt : null,
     protocol: tracked.protocol?.name ?? null,
-    chunks: transport === 'udp' ? joinedDatagrams(held) : held.map(plain),
+    chunks: transport === 'udp' ? joinedDatagrams(held) : [...opening, ...held.map(plain)],
     gaps: gapsIn(tracked, held),
-    carried: tracked.carriedBefore(held[0]!.sequence),
+    carried,
   };
 }
 

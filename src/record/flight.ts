@@ -253,7 +253,6 @@ export class Flight {
 
   #end(tracked: Tracked, at: Instant): void {
     tracked.closedAt = at;
-    tracked.follower = null;
     this.#last = null;
     this.#closed.push(tracked);
   }

@@ -4,6 +4,7 @@ import type { Chunk } from '../domain/wire.ts';
 import type { Tracked } from './connection.ts';
 import { Names } from './names.ts';
 import { flag, type Slab } from './slab.ts';
+import { Turns } from './turns.ts';
 
 /** Bytes of one look-up's connection that are kept. */
 const nameBytesMax = 16 * 1024;
@@ -34,7 +35,8 @@ export class Follower {
       if (tracked === undefined || tracked.protocol === null) continue;
       if (tracked.protocol.lasting === 'names') keep(tracked, slab, index);
       else if (tracked.protocol.lasting === 'state') {
-        this.#feed(tracked, chunkOf(slab, index));
+        tracked.turns ??= new Turns(tracked, this.#bodyBytesMax);
+        tracked.turns.take(chunkOf(slab, index));
         touched.add(tracked);
       }
     }
@@ -49,53 +51,39 @@ export class Follower {
   names(): Tracked[] {
     return this.#names.all();
   }
-
-  #feed(tracked: Tracked, chunk: Chunk): void {
-    tracked.follower ??= tracked.protocol!.reader(tracked.asHead, {
-      bodyBytesMax: this.#bodyBytesMax,
-    });
-    for (const gap of tracked.gaps) {
-      if (gap.at <= chunk.at && gap.pos >= tracked.followed[gap.from]) {
-        tracked.follower.skip(gap);
-        tracked.followed[gap.from] = gap.pos + Math.max(1, gap.length);
-      }
-    }
-    tracked.follower.feed(chunk);
-    tracked.followed[chunk.from] = chunk.pos + chunk.bytes.length;
-  }
 }
 
+/** Writes down the state after a slab, unless it is the one before. */
 function remember(tracked: Tracked, sequence: number): void {
-  // The exchanges are of no interest here; taking them frees them.
-  tracked.follower!.take();
-  const chunks = tracked.follower!.carried();
-  const last = tracked.carried.at(-1)?.chunks;
+  const { carried, opening } = tracked.turns!.state();
+  const last = tracked.states.at(-1);
   const same =
     last !== undefined &&
-    last.length === chunks.length &&
-    last.every(({ pos, bytes }, index) => {
-      const chunk = chunks[index]!;
+    last.opening.length + opening.length === 0 &&
+    last.carried.length === carried.length &&
+    last.carried.every(({ pos, bytes }, index) => {
+      const chunk = carried[index]!;
       return pos === chunk.pos && bytes.length === chunk.bytes.length;
     });
   if (same) return;
-  tracked.carried.push({ sequence, chunks });
-  if (tracked.carried.length > statesMax) tracked.carried.shift();
+  tracked.states.push({ sequence, carried, opening });
+  if (tracked.states.length > statesMax) tracked.states.shift();
 }
 
 function keep(tracked: Tracked, slab: Slab, index: number): void {
   if (tracked.keptBytes > nameBytesMax) return;
   const chunk = chunkOf(slab, index);
   tracked.keptBytes += chunk.bytes.length;
-  tracked.kept.push(chunk);
+  tracked.kept.push({ ...chunk, bytes: new Uint8Array(chunk.bytes) });
 }
 
+/** The chunk where it lies: its bytes are valid until the slab is given up. */
 function chunkOf(slab: Slab, index: number): Chunk {
   const offset = slab.offset[index]!;
   return {
     from: (slab.flags[index]! & flag.client) !== 0 ? 'client' : 'server',
     pos: slab.pos[index]!,
     at: slab.at[index]!,
-    // Readers may hold on to what they are fed, and the slab's memory is used again.
-    bytes: new Uint8Array(slab.bytes.subarray(offset, offset + slab.length[index]!)),
+    bytes: slab.bytes.subarray(offset, offset + slab.length[index]!),
   };
 }

@@ -258,7 +258,7 @@ describe('a pooled PostgreSQL connection', () => {
 
 describe('names', () => {
   it('that were looked up long ago are in every recording', async () => {
-    await serve({ windowMs: 1 });
+    await serve({ windowBytesMax: 64 * 1024 });
     const question = Buffer.from(
       'abcd01000001000000000000056f7264657202646200'.concat('00010001'),
       'hex',
@@ -268,9 +268,9 @@ describe('names', () => {
       Buffer.from('c00c000100010000003c00040a010009', 'hex'),
     ]);
     new FakeDatagrams(clock).client(question).server(reply).close();
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    clock.sync();
-    const web = new FakeConnection(clock, { role: 'inbound' }).client(get('/orders/7'));
+    const web = new FakeConnection(clock, { role: 'inbound' });
+    for (let n = 0; n < 1000; n++) web.client(get('/busy')).server(answer(200, 'x'.repeat(100)));
+    web.client(get('/orders/7'));
     const api = new FakeConnection(clock, { role: 'outbound', host: '10.1.0.9', port: 80 });
     api.client('GET /x HTTP/1.1\r\n\r\n').server(answer(200, '{}'));
     web.server(answer(500, 'broken'));

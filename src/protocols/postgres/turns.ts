@@ -7,16 +7,15 @@ const type = (letter: string) => letter.charCodeAt(0);
 /** Bind, Describe, Execute, Flush: they use what is there. */
 const uses = new Set([...'BDEH'].map(type));
 /** Messages of the server that tell a result and nothing of the session. */
-const tells = new Set([...'12DTtnsINAEC'].map(type));
+const tells = new Set([...'12DTtnINAC'].map(type));
 /** Statements whose completion leaves the session's settings as they are. */
 const plainTag = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE)\b/;
-const settings = Buffer.from('set_config');
 
 /**
  * A turn is inert when the session was at rest before and after (every Sync and Query was answered
- * by ReadyForQuery) and all it did was execute statements that are there. One that makes the
- * unnamed statement, or a simple query (which destroys it), is `latest`. Whatever else was said
- * is `needed`, and so is everything once the count is lost.
+ * by ReadyForQuery) and all it did was execute statements that are there, or a simple query that
+ * completed as plain SQL. One that makes the unnamed statement is `latest`. Whatever else was
+ * said is `needed`, and so is everything once the count is lost.
  */
 export class PostgresTurns implements TurnFilter {
   /** Answers to come; the start-up is one. */
@@ -55,6 +54,7 @@ interface Question {
 /** Null when the bytes are not whole messages. */
 function askedIn(bytes: Uint8Array): Question | null {
   const found = { asks: 0, unnamed: false, changes: false };
+  let simple = false;
   for (let at = 0; at < bytes.length; ) {
     const next = nextAt(bytes, at);
     if (next === 0) return null;
@@ -62,15 +62,17 @@ function askedIn(bytes: Uint8Array): Question | null {
     if (kind === type('S')) found.asks++;
     else if (kind === type('Q')) {
       found.asks++;
-      found.unnamed = true;
+      simple = true;
     } else if (kind === type('F')) {
       found.asks++;
       found.changes = true;
     } else if (kind === type('P') && bytes[at + 5] === 0) found.unnamed = true;
     else if (!uses.has(kind)) found.changes = true;
+    // A portal with a name outlives its cycle.
+    else if (kind === type('B') && bytes[at + 5] !== 0) found.changes = true;
     at = next;
   }
-  if (found.unnamed && !found.changes) found.changes = setsConfig(bytes);
+  if ((found.unnamed || simple) && !found.changes) found.changes = setsConfig(bytes);
   else if (found.changes && setsConfig(bytes)) return null;
   return found;
 }
@@ -116,8 +118,8 @@ function isPlain(bytes: Uint8Array, at: number): boolean {
 
 /** A SELECT may change settings: a statement that can is never left out. */
 function setsConfig(bytes: Uint8Array): boolean {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return text.indexOf(settings) >= 0 || /set_config/i.test(text.toString('latin1'));
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  return /set_config/i.test(text);
 }
 
 function endsReady(answered: Uint8Array): boolean {
