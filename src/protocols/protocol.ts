@@ -108,6 +108,8 @@ export interface AnswererContext {
   synthesised(title: string): void;
   /** Writes down names of values that were made up while answering an `assumed` reply. */
   assumed(names: string[]): void;
+  /** The reply to the last question could not be put into an answer: it counts as `none`. */
+  unusable?(explanation: string): void;
 }
 
 /** The server half of a protocol, for one connection of a replay. */

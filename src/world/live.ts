@@ -103,6 +103,7 @@ export class Live {
       ask: (question) => this.#ask(question),
       synthesised: (title) => notebook.synthesised(where, title),
       assumed: (names) => notebook.assumed(names),
+      unusable: (explanation) => notebook.unusable(explanation),
     });
   }
 

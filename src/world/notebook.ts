@@ -9,7 +9,7 @@ import type { Asked } from './server-lists.ts';
 export class Notebook {
   duringBoot = true;
   #lastActivityMs = performance.now();
-  #pending: Served | null = null;
+  #pending: { served: Served; question: Question } | null = null;
   readonly #onServed: (served: Served) => void;
   readonly #onDiverged: (divergence: Divergence) => void;
 
@@ -26,7 +26,7 @@ export class Notebook {
    * values that its answerer makes up are told with it.
    */
   asked(question: Question, decision: Decision): void {
-    this.#pending = this.#serve(question, {
+    const served = this.#serve(question, {
       key: question.exactKey,
       formKey: question.formKey,
       title: question.title,
@@ -35,18 +35,8 @@ export class Notebook {
       source: decision.source,
       exchangeId: decision.exchangeId,
     });
-    if (decision.grade !== 'none') return;
-    this.#onDiverged({
-      at: now(),
-      transport: question.transport,
-      server: question.server,
-      serverName: question.serverName,
-      protocol: question.protocol,
-      title: question.title,
-      effect: question.effect,
-      nearest: decision.nearest,
-      duringBoot: this.duringBoot,
-    });
+    this.#pending = { served, question };
+    if (decision.grade === 'none') this.#diverge(question, decision.nearest);
   }
 
   /** An answer that carries no data and was made up by protocol. */
@@ -60,7 +50,17 @@ export class Notebook {
 
   /** Values that were made up for the question that was asked last, in the same turn. */
   assumed(names: string[]): void {
-    this.#pending?.assumed.push(...names);
+    this.#pending?.served.assumed.push(...names);
+  }
+
+  /** The answer to the question that was asked last, in the same turn, could not be given. */
+  unusable(explanation: string): void {
+    if (this.#pending === null) return;
+    const { served, question } = this.#pending;
+    const { exchangeId } = served;
+    Object.assign(served, { grade: 'none', source: 'none', exchangeId: null });
+    const nearest = { exchangeId: exchangeId ?? '', title: served.title, difference: explanation };
+    this.#diverge(question, exchangeId === null ? null : nearest);
   }
 
   /** Something was sent that no recording knows: to nobody, or in no protocol. */
@@ -84,6 +84,14 @@ export class Notebook {
   /** Milliseconds since the app last did anything. */
   quietMs(): number {
     return performance.now() - this.#lastActivityMs;
+  }
+
+  #diverge(question: Question, nearest: Divergence['nearest']): void {
+    const { transport, server, serverName, protocol, title, effect } = question;
+    this.#onDiverged({
+      ...{ at: now(), transport, server, serverName, protocol, title, effect, nearest },
+      duringBoot: this.duringBoot,
+    });
   }
 
   #serve(

@@ -85,12 +85,17 @@ export class Http1Answerer implements Answerer {
     if (reply.kind === 'none') return divergence(reply.explanation);
     if (reply.kind === 'recorded') {
       const recorded = responseOf(reply.exchange);
-      return recorded?.body ? recorded : divergence('the recorded answer is not whole');
+      return recorded?.body ? recorded : this.#unusable('the recorded answer is not whole');
     }
     const made = assumedResponse(request, reply.examples);
-    if (made === null) return divergence('the recorded answers of this form have no common shape');
+    if (made === null) return this.#unusable('recorded answers of this form differ in shape');
     this.#context.assumed(made.madeUp);
     return made.response;
+  }
+
+  #unusable(explanation: string): HttpResponse {
+    this.#context.unusable?.(explanation);
+    return divergence(explanation);
   }
 
   #send(response: HttpResponse, method: string, http10: boolean): void {

@@ -1,5 +1,5 @@
 /** Finds what to say to one query: recorded, assumed, made up by rule, or an error. */
-import type { AnswererContext } from '../protocol.ts';
+import type { AnswererContext, Question } from '../protocol.ts';
 import { assumedResult } from './assume.ts';
 import { notRecorded } from './failures.ts';
 import type { PgQuery, PgResult } from './meaning.ts';
@@ -39,14 +39,19 @@ export class Replies {
     if (reply.kind === 'none') return failed(notRecorded(question, reply.explanation));
     if (reply.kind === 'recorded') {
       const recorded = answerOf(reply.exchange);
-      return recorded ?? failed(notRecorded(question, 'the recorded answer is not whole'));
+      return recorded ?? this.#unusable(question, 'the recorded answer is not whole');
     }
     const assumed = assumedResult(query, reply.examples);
     if (assumed === null) {
-      return failed(notRecorded(question, 'recorded answers of this form have no common shape'));
+      return this.#unusable(question, 'recorded answers of this form have no common shape');
     }
     this.#context.assumed(assumed.madeUp);
     return { results: [assumed.result], error: null, notices: [], settings: [] };
+  }
+
+  #unusable(question: Question, explanation: string): PgAnswer {
+    this.#context.unusable?.(explanation);
+    return failed(notRecorded(question, explanation));
   }
 
   #control(sql: Sql, status: Status): PgAnswer {
