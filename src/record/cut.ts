@@ -1,5 +1,5 @@
-// Cuts a stretch of time out of a window: the connections with their chunks, copied, beginning where
-// an exchange begins as far as the order of messages tells.
+// Cuts a stretch of time out of a window: the connections with their chunks, copied, beginning
+// where an exchange begins as far as the order of messages tells.
 import type { Instant } from '../domain/time.ts';
 import type { Connection, Gap } from '../domain/wire.ts';
 import type { Tracked } from './connection.ts';
@@ -14,11 +14,16 @@ export interface Range {
   to: Instant;
 }
 
-/** Copies what happened in `range`; exchanges that it cuts through are kept to their end. */
-export function cut(flight: Flight, range: Range): Connection[] {
+/**
+ * Copies what happened in `range`; exchanges that it cuts through are kept to their end. Requests
+ * that begin after `requestsTo` are left out: on a busy app they are thousands within a grace.
+ */
+export function cut(flight: Flight, range: Range & { requestsTo?: Instant }): Connection[] {
   const connections: Connection[] = [];
+  const inboundRange = { from: range.from, to: range.requestsTo ?? range.to };
   for (const [tracked, slabs] of touched(flight, range)) {
-    const chunks = chunksOf(flight, { tracked, slabs, range });
+    const own = tracked.inbound && tracked.transport === 'tcp' ? inboundRange : range;
+    const chunks = chunksOf(flight, { tracked, slabs, range: own });
     if (chunks.length === 0) continue;
     connections.push(connectionOf(tracked, chunks));
   }

@@ -1,5 +1,5 @@
-// UDP sockets as connections: one per peer, each datagram a chunk, positions counted per peer because
-// a socket without a fixed peer (musl's resolver asks several servers at once) mixes them.
+// UDP sockets as connections: one per peer, each datagram a chunk, positions counted per peer
+// because a socket without a fixed peer (musl's resolver asks several servers at once) mixes them.
 import type { Instant } from '../domain/time.ts';
 import type { Chunk } from '../domain/wire.ts';
 import type { Tracked } from './connection.ts';

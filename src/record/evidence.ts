@@ -1,5 +1,5 @@
-// From a case to its recording: the trigger with its calls, what came before it, and an honest account
-// of what is missing.
+// From a case to its recording: the trigger with its calls, what came before it, and an honest
+// account of what is missing.
 import { randomUUID } from 'node:crypto';
 import type { Exchange } from '../domain/exchange.ts';
 import type { Causality, Recording, RecordingKind } from '../domain/recording.ts';
@@ -48,9 +48,13 @@ export function evidenceOf(source: Source, wanted: Wanted): Evidence {
   const graceUs = limits.graceMs * 1000;
   const end = Number.isFinite(span.endAt) ? Math.max(span.endAt, wanted.at) : wanted.at;
   const to = end + graceUs;
-  const spans = spansOf(flight, { from: span.startAt - limits.answerWaitMs * 1000, to });
+  const spans = spansOf(flight, {
+    from: span.startAt - limits.answerWaitMs * 1000,
+    // Without a prefix only those matter that were in flight at the same time.
+    ...{ to, aliveFrom: wanted.prefixExchangesMax === 0 ? span.startAt : 0 },
+  });
   const from = prefixStart(source, { spans, wanted });
-  const connections = cut(flight, { from, to });
+  const connections = cut(flight, { from, to, requestsTo: end });
   const exchanges = exchangesOf(connections, { bodyBytesMax: limits.bodyBytesMax });
   const trigger = triggerIn(exchanges, wanted);
   const about: Range = { from: span.startAt, to };

@@ -1,5 +1,5 @@
-// The flight recorder of one instance, fed by the sensor. This is the hot path: per message one copy,
-// a few array stores and a few comparisons; whatever costs more is left to those who cut.
+// The flight recorder of one instance, fed by the sensor. This is the hot path: per message one
+// copy, a few array stores and a few comparisons; whatever costs more is left to those who cut.
 import type { Instant } from '../domain/time.ts';
 import type { GapReason, Side, Transport } from '../domain/wire.ts';
 import type { Protocol } from '../protocols/protocol.ts';

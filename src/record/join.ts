@@ -1,5 +1,5 @@
-// Which signs belong to one request: a failing answer, exceptions on the log, the death of the process.
-// One request is one case, however many signs it gave.
+// Which signs belong to one request: a failing answer, exceptions on the log, the death of the
+// process. One request is one case, however many signs it gave.
 import type { ProcessExit } from '../domain/app.ts';
 import type { Instant } from '../domain/time.ts';
 import type { LoggedTrace } from '../symptoms/log.ts';

@@ -1,5 +1,6 @@
-// What was not recorded, beside the gaps of connections: times without a sensor, sockets that did not
-// fit its table, processes that do what cannot be seen. Every recording of such a time says so.
+// What was not recorded, beside the gaps of connections: times without a sensor, sockets that did
+// not fit its table, processes that do what cannot be seen. Every recording of such a time says
+// so.
 import type { Instant } from '../domain/time.ts';
 import { isoOf } from '../domain/time.ts';
 import type { Range } from './cut.ts';

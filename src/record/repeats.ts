@@ -1,5 +1,6 @@
-// Failures that look alike: some are looked into, all are counted. The look (status and route, or type
-// and place of an exception) is cheap; that the like is the same is an assumption, and a stated one.
+// Failures that look alike: some are looked into, all are counted. The look (status and route, or
+// type and place of an exception) is cheap; that the like is the same is an assumption, and a
+// stated one.
 import type { Instant } from '../domain/time.ts';
 import type { Symptoms } from '../symptoms/symptoms.ts';
 import { Budget } from './budget.ts';

@@ -1,5 +1,5 @@
-// A sample of successes per route and release, as the regression corpus: chosen by the first line of a
-// request, before anything is read, and kept only when it is whole.
+// A sample of successes per route and release, as the regression corpus: chosen by the first line
+// of a request, before anything is read, and kept only when it is whole.
 import type { RecordingSummary } from '../domain/recording.ts';
 import type { Instant } from '../domain/time.ts';
 import type { Store } from '../store/store.ts';

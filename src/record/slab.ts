@@ -1,5 +1,5 @@
-// Memory of the flight recorder: chunks lie in large blocks that are filled, given up whole and used
-// again, so that recording a message costs a copy and a few array stores, and no garbage.
+// Memory of the flight recorder: chunks lie in large blocks that are filled, given up whole and
+// used again, so that recording a message costs a copy and a few array stores, and no garbage.
 import type { Instant } from '../domain/time.ts';
 
 /** What a chunk's flag byte says. */

@@ -1,5 +1,5 @@
-// Who was in flight when: requests and their answers as far as the order of messages tells, read from
-// the window's bookkeeping without reading a byte.
+// Who was in flight when: requests and their answers as far as the order of messages tells, read
+// from the window's bookkeeping without reading a byte.
 import type { Instant } from '../domain/time.ts';
 import type { Tracked } from './connection.ts';
 import type { Flight } from './flight.ts';
@@ -17,8 +17,15 @@ export interface Span {
   endAt: Instant;
 }
 
-/** Spans that began at `from` or later, in order of their beginning. */
-export function spansOf(flight: Flight, range: { from: Instant; to: Instant }): Span[] {
+/**
+ * Spans that began at `from` or later, in order of their beginning. Those that ended before
+ * `aliveFrom` may be left out: in a full window they are hundreds of thousands.
+ */
+export function spansOf(
+  flight: Flight,
+  range: { from: Instant; to: Instant; aliveFrom?: Instant },
+): Span[] {
+  const aliveFrom = range.aliveFrom ?? 0;
   const spans: Span[] = [];
   const last = new Map<number, Span>();
   for (const slab of flight.window.slabs(range.from, range.to)) {
@@ -32,6 +39,11 @@ export function spansOf(flight: Flight, range: { from: Instant; to: Instant }): 
         if (at < range.from || at > range.to) continue;
         const startPos = slab.pos[index]!;
         const endAt = Number.POSITIVE_INFINITY;
+        const before = last.get(connection);
+        if (before !== undefined && before.endAt < aliveFrom) {
+          Object.assign(before, { startAt: at, startPos, answerAt: null, endAt });
+          continue;
+        }
         const span = { tracked, startAt: at, startPos, answerAt: null, endAt };
         spans.push(span);
         last.set(connection, span);

@@ -1,5 +1,5 @@
-// Waits until a failing request is over, gathers its signs, and makes one suspicion of it. A flood of
-// failures is counted whole and looked into in part.
+// Waits until a failing request is over, gathers its signs, and makes one suspicion of it. A flood
+// of failures is counted whole and looked into in part.
 import type { ProcessExit } from '../domain/app.ts';
 import type { Instant } from '../domain/time.ts';
 import { type LoggedTrace, tracesIn } from '../symptoms/log.ts';
@@ -115,7 +115,11 @@ export class Suspects {
 
   #isDue(each: Case, at: Instant): boolean {
     const { graceMs, traceWaitMs, answerWaitMs } = this.#source.limits;
-    if (this.#exit !== null) return at >= this.#exit.seenAt + 2 * graceMs * 1000;
+    if (this.#exit !== null && each.answer === null) {
+      // Logs may come later than the news of the end; they say more than the exit code.
+      const waitMs = each.traces.length > 0 ? 2 * graceMs : Math.max(2 * graceMs, traceWaitMs);
+      return each.exit !== null && at >= this.#exit.seenAt + waitMs * 1000;
+    }
     const waited = (at - each.at) / 1000;
     if (each.answer !== null) {
       return waited >= (each.traces.length > 0 ? graceMs : Math.max(graceMs, traceWaitMs));

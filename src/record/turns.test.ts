@@ -126,7 +126,9 @@ function textOf(chunks: readonly Chunk[]): string {
   for (const chunk of chunks) {
     if (chunk.from !== from) text += `\n${chunk.from}: `;
     from = chunk.from;
-    text += Buffer.from(chunk.bytes).toString('latin1').replace(/[^ -~]+/g, '.');
+    text += Buffer.from(chunk.bytes)
+      .toString('latin1')
+      .replace(/[^ -~]+/g, '.');
   }
   return text;
 }

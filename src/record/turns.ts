@@ -1,5 +1,5 @@
-// Follows one connection for its state alone: turns that change nothing are left out, so that a busy
-// connection costs a look at each message's type instead of a reader's work.
+// Follows one connection for its state alone: turns that change nothing are left out, so that a
+// busy connection costs a look at each message's type instead of a reader's work.
 import type { Chunk, Side } from '../domain/wire.ts';
 import type { Reader, TurnFilter } from '../protocols/protocol.ts';
 import type { Tracked } from './connection.ts';

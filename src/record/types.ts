@@ -1,4 +1,7 @@
-/** What the recorder offers and what bounds it: the interface that the pipeline is written against. */
+/**
+ * What the recorder offers and what bounds it: the interface that the pipeline is written
+ * against.
+ */
 import type { Instance, LogLine, ProcessExit } from '../domain/app.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { RecordingSummary } from '../domain/recording.ts';
@@ -10,7 +13,7 @@ import type { Sensor } from './sensor/types.ts';
 export type Watched = Pick<Instance, 'id' | 'app' | 'releaseNumber' | 'netns' | 'port'> & {
   /** Addresses by name in its /etc/hosts, kept with its recordings. */
   hosts?: Record<string, string>;
-  /** It runs and was healthy before: its start is not recorded, its failures are noticed at once. */
+  /** It runs and was healthy before: no start is recorded, failures are noticed at once. */
   booted?: boolean;
 };
 
