@@ -41,6 +41,8 @@ export interface DeploySettings {
   buildsMax: number;
   /** From SIGTERM to SIGKILL. */
   stopTimeoutMs: number;
+  /** Images of each app that are kept, of its newest releases. */
+  imagesKept: number;
   /** Lines of an app's output shown when it does not become healthy. */
   tailLines: number;
   restart: RestartSettings;
@@ -63,6 +65,7 @@ export const deploySettings: Omit<
   buildTimeoutMs: 15 * 60_000,
   buildsMax: 1,
   stopTimeoutMs: 10_000,
+  imagesKept: 10,
   tailLines: 20,
   restart: { firstDelayMs: 500, delayMsMax: 30_000, calmAfterMs: 60_000, loopDeaths: 5 },
 };

@@ -32,6 +32,7 @@ let platform: TestPlatform;
 
 beforeAll(async () => {
   platform = await testPlatform({
+    imagesKept: 4,
     restart: { firstDelayMs: 50, delayMsMax: 200, calmAfterMs: 60_000, loopDeaths: 3 },
   });
 });
@@ -226,7 +227,15 @@ describe('a switch', () => {
     const ended = (await Promise.all(all)).map((one) => one.status);
     expect(ended).toEqual(['serving', 'interrupted', 'serving']);
     expect(await platform.get('shop')).toMatchObject({ text: 'w3' });
+    expect((await push(folder)).output).toMatch(/Using the image of release \d+/);
     expect((await deploymentsOf('shop')).filter((one) => one.endsWith('serving'))).toHaveLength(1);
+    await platform.deployer.settled();
+    const releases = await platform.store.releases.list('shop');
+    const kept = releases.toSorted((a, b) => b.number - a.number).slice(0, 4);
+    for (const { number, imageId } of releases) {
+      const wanted = kept.some((one) => one.imageId === imageId);
+      expect((await platform.engine.image(imageId)) !== null, `release ${number}`).toBe(wanted);
+    }
   });
 });
 
@@ -341,8 +350,9 @@ function workFolder(app: string): string {
 }
 
 async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  for (;;) {
+  for (let tries = 0; tries < 1200; tries++) {
     if (await Promise.resolve(check()).catch(() => false)) return;
     await sleep(50);
   }
+  throw new Error(`this never came true: ${check}`);
 }

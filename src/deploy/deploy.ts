@@ -11,8 +11,9 @@ import { now } from '../domain/time.ts';
 import type { Repository } from '../git/repository.ts';
 import { type DeployOptions, hostOf, type Order, urlOf } from './context.ts';
 import { type GateResult, healthGate } from './gate.ts';
-import { exitOf, launch, type Running, removeInstance } from './instance.ts';
-import { ensureFront } from './names.ts';
+import { removeOldImages } from './images.ts';
+import { containerEnd, launch, type Running, removeInstance } from './instance.ts';
+import { ensureFront, ensureGround } from './names.ts';
 import type { Serving } from './serving.ts';
 import { listenHint, socketsOf } from './sockets.ts';
 import { imageLabels } from './specs.ts';
@@ -27,7 +28,7 @@ export interface DeployParts {
 
 /**
  * Puts a commit on the platform. Whatever goes wrong, what served before goes on serving, and
- * the deployment ends with the reason. Throws only for bugs and for an engine that is gone.
+ * the deployment ends with the reason.
  */
 export async function deploy(parts: DeployParts, order: Order): Promise<Deployment> {
   const { store } = parts.options;
@@ -41,13 +42,15 @@ export async function deploy(parts: DeployParts, order: Order): Promise<Deployme
       releaseNumber: release.number,
     });
     say(`Starting release ${release.number} on port ${release.config.port} (${ready.portFrom})`);
+    await ensureGround(parts.options);
     await ensureFront(parts.options, deployment.app);
     const running = await launch(parts.options, { release, deploymentId: deployment.id });
     return await openGate(parts, order, { release, running });
   } catch (error) {
     if (order.signal.aborted) return await end(parts, order, 'interrupted', 'the server stopped');
-    await end(parts, order, 'failed', `internal error: ${(error as Error).message}`);
-    throw error;
+    const { message, stack } = error as Error;
+    parts.options.logger.error('a deployment broke off', { app: deployment.app, stack });
+    return await end(parts, order, 'failed', message);
   }
 }
 
@@ -164,6 +167,7 @@ async function openGate(
       await store.deployments.update(deployment.id, { status: 'serving', endedAt: now() });
       if (before) await store.deployments.update(before.id, { status: 'replaced' });
       say(`Live at ${urlOf(settings, release.app)}`);
+      await removeOldImages(options, release.app);
       return (await store.deployments.get(deployment.id))!;
     }
     const reason = await reasonOf(options, release, { gate, running });
@@ -180,7 +184,7 @@ async function openGate(
 }
 
 function exitOrNever(options: DeployOptions, { instance, output }: Running, signal: AbortSignal) {
-  return exitOf(options, instance, signal).then(async (exit) => {
+  return containerEnd(options, instance.containerId, signal).then(async (exit) => {
     if (!exit) return { at: now(), code: null, signal: null, oomKilled: false };
     await output.ended(5_000);
     return exit;
@@ -198,7 +202,8 @@ async function reasonOf(
     hooks.onExit(running.instance, gate.exit);
     const { code, signal, oomKilled } = gate.exit;
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-    const memory = `: it needed more memory than its ${Math.round(config.memoryBytesMax / 2 ** 20)} MiB`;
+    const size = Math.round(config.memoryBytesMax / 2 ** 20);
+    const memory = `: it needed more memory than its ${size} MiB`;
     return `its process ended with ${how} before it was healthy${oomKilled ? memory : ''}`;
   }
   const container = await engine.inspect(running.instance.containerId);
@@ -228,10 +233,11 @@ async function end(
   reason: string,
 ): Promise<Deployment> {
   say(`${status[0]!.toUpperCase()}${status.slice(1)}: ${reason}`);
+  const { settings } = options;
   const current = serving.current(deployment.app);
   say(
     current
-      ? `Release ${current.releaseNumber} goes on serving at ${urlOf(options.settings, current.app)}`
+      ? `Release ${current.releaseNumber} goes on serving at ${urlOf(settings, current.app)}`
       : 'Nothing is serving this app.',
   );
   await options.store.deployments.update(deployment.id, { status, reason, endedAt: now() });

@@ -48,6 +48,8 @@ export function deployer(options: DeployOptions): Deployer {
   const closing = new AbortController();
   const builds = turns(settings.buildsMax);
   const apps = turns(1);
+  const arrivals = turns(1);
+  const open = turns(Number.POSITIVE_INFINITY);
   const waiting = new Map<string, { supersede(): Promise<void> }>();
   const parts: DeployParts = {
     options,
@@ -55,7 +57,15 @@ export function deployer(options: DeployOptions): Deployer {
     inBuildTurn: (work) => builds.run('build', work),
   };
 
-  async function enqueue(wanted: Wanted): Promise<Deployment> {
+  function enqueue(wanted: Wanted): Promise<Deployment> {
+    return open.run(wanted.app, async () => {
+      // What is newer is decided by the order of calls, so they are taken down one by one.
+      const entered = await arrivals.run(wanted.app, () => enter(wanted));
+      return await entered.result;
+    });
+  }
+
+  async function enter(wanted: Wanted): Promise<{ result: Promise<Deployment> }> {
     const { app, branch, commit } = wanted;
     const deployment = await store.deployments.add({
       app,
@@ -69,19 +79,19 @@ export function deployer(options: DeployOptions): Deployer {
     });
     const { say, written } = logOf(deployment.id, wanted.onLine);
     if (apps.isBusy(app)) say('Another deployment of this app is under way: waiting for its end');
-    let superseded: Deployment | null = null;
     await waiting.get(app)?.supersede();
+    let superseded: Deployment | null = null;
     const mine = {
       async supersede() {
         const reason = 'a newer commit was pushed before its turn came';
         say(`Interrupted: ${reason}`);
         const ended = { status: 'interrupted', reason, endedAt: now() } as const;
-        await store.deployments.update(deployment.id, ended);
         superseded = { ...deployment, ...ended };
+        await store.deployments.update(deployment.id, ended);
       },
     };
     waiting.set(app, mine);
-    return await apps.run(app, async () => {
+    const result = apps.run(app, async () => {
       if (superseded) return superseded;
       if (waiting.get(app) === mine) waiting.delete(app);
       try {
@@ -90,6 +100,7 @@ export function deployer(options: DeployOptions): Deployer {
         await written();
       }
     });
+    return { result };
   }
 
   /** Lines are stored in order without holding up whoever says them. */
@@ -108,30 +119,22 @@ export function deployer(options: DeployOptions): Deployer {
 
   /** An instance was lost with its namespace: a new one of the same release takes its place. */
   function bringBack(app: string, lost: Instance | null, tries: number): void {
-    apps
-      .run(app, async () => {
-        const current = parts.serving.current(app);
-        if (closing.signal.aborted || (current && current.id !== lost?.id)) return;
-        const result = await relaunch(parts, app, closing.signal);
-        if (result.kind === 'image-gone') {
-          void enqueue({ app, branch: result.branch, commit: result.commit }).catch(
-            () => undefined,
-          );
-        }
-        if (result.kind !== 'failed') return;
-        const delayMs = restartDelayMs(settings.restart, tries);
-        logger.error('an app could not be brought back yet', {
-          app,
-          reason: result.reason,
-          delayMs,
-        });
-        sleep(delayMs, undefined, { signal: closing.signal })
-          .then(() => bringBack(app, lost, tries + 1))
-          .catch(() => undefined);
-      })
-      .catch((error: unknown) => {
-        logger.error('an app could not be brought back', { app, reason: String(error) });
-      });
+    const again = (reason: string) => {
+      const delayMs = restartDelayMs(settings.restart, tries);
+      logger.error('an app could not be brought back yet', { app, reason, delayMs });
+      sleep(delayMs, undefined, { signal: closing.signal })
+        .then(() => bringBack(app, lost, tries + 1))
+        .catch(() => undefined);
+    };
+    const work = async () => {
+      const current = parts.serving.current(app);
+      if (closing.signal.aborted || (current && current.id !== lost?.id)) return;
+      const result = await relaunch(parts, app, closing.signal);
+      if (result.kind === 'failed') again(result.reason);
+      if (result.kind !== 'image-gone') return;
+      void enqueue({ app, branch: result.branch, commit: result.commit }).catch(() => undefined);
+    };
+    apps.run(app, work).catch((error: unknown) => again((error as Error).message));
   }
 
   return {
@@ -153,11 +156,13 @@ export function deployer(options: DeployOptions): Deployer {
       }),
     current: (app) => parts.serving.current(app),
     async settled() {
+      await open.idle();
       await apps.idle();
       await parts.serving.settled();
     },
     async close() {
       closing.abort();
+      await open.idle();
       await apps.idle();
       await parts.serving.close();
     },

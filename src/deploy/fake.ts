@@ -35,7 +35,7 @@ export interface TestPlatform {
   deployer: Deployer;
   settings: DeploySettings;
   told: Told[];
-  /** Ends the deployer as a crash would, without a word to anybody, and starts the next one. */
+  /** Ends the deployer, which leaves every app as it is, and makes the next server's. */
   restart(): Promise<void>;
   /** Makes an app; its working copy is the folder that is returned. */
   app(name: string): Promise<string>;
@@ -193,6 +193,8 @@ async function getFrom(from: { port: number; host: string; path: string }) {
         reject(error);
       }
     });
+    // A request to an instance that vanished with its network is never answered.
+    asking.setTimeout(10_000, () => asking.destroy(new Error('no answer within 10 s')));
     asking.on('error', reject);
   });
 }

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 
-/** The content of the file that we write into the container; null while nothing serves. */
+/** The content of the file that we write into the container. */
 export interface FrontTarget {
   address: string;
   port: number;
@@ -23,7 +23,7 @@ export function front(file: string, everyMs = portEveryMs): { close(): void } {
 
   const target = (): FrontTarget | null => {
     try {
-      last = JSON.parse(readFileSync(file, 'utf8')) as FrontTarget | null;
+      last = JSON.parse(readFileSync(file, 'utf8')) as FrontTarget;
     } catch {
       // It is being written at this moment: what it said before still holds.
     }

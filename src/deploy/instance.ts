@@ -7,7 +7,7 @@ import { EngineError } from '../engine/engine.ts';
 import type { DeployOptions } from './context.ts';
 import { type Output, openOutput } from './output.ts';
 import { socketsOf } from './sockets.ts';
-import { anchorSpec, appSpec, labelNames } from './specs.ts';
+import { anchorSpec, appSpec } from './specs.ts';
 
 /** An instance that runs, with the stream of what it writes. */
 export interface Running {
@@ -30,7 +30,6 @@ export async function launch(
     release: release.number,
     instance: randomBytes(4).toString('hex'),
   };
-  await engine.ensureNetwork(settings.network, { [labelNames.owner]: settings.owner });
   const env = await store.env.get(release.app, release.envVersion);
   const made: string[] = [];
   let instance: Instance | null = null;
@@ -122,15 +121,15 @@ async function isInUse(
   return open ? 'used' : 'idle';
 }
 
-/** How the instance's process ended, as soon as it has; null when its container is gone. */
-export async function exitOf(
+/** How a container's process ended, as soon as it has; null when the container is gone. */
+export async function containerEnd(
   { engine }: DeployOptions,
-  instance: Instance,
+  id: string,
   signal: AbortSignal,
 ): Promise<ProcessExit | null> {
   for (;;) {
     try {
-      return await engine.wait(instance.containerId);
+      return await engine.wait(id);
     } catch (error) {
       if (error instanceof EngineError && error.status === 404) return null;
     }

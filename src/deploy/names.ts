@@ -6,6 +6,14 @@ import type { DeployOptions } from './context.ts';
 import type { FrontTarget } from './front-program.ts';
 import { frontPaths, frontSpec, labelNames } from './specs.ts';
 
+/** Makes sure that there is what every instance needs: the helpers' image and the network. */
+export async function ensureGround({ engine, settings }: DeployOptions): Promise<void> {
+  if (!(await engine.image(settings.anchorImage))) {
+    throw new Error(`the image ${settings.anchorImage} is missing: scripts/setup makes it`);
+  }
+  await engine.ensureNetwork(settings.network, { [labelNames.owner]: settings.owner });
+}
+
 /** Makes sure that the app's front runs; returns its container's id. */
 export async function ensureFront(options: DeployOptions, app: string): Promise<string> {
   const { engine, settings } = options;
@@ -33,9 +41,10 @@ export async function ensureFront(options: DeployOptions, app: string): Promise<
 export async function pointFront(
   options: DeployOptions,
   app: string,
-  target: FrontTarget | null,
+  target: FrontTarget,
 ): Promise<void> {
+  const { address, port } = target;
   const id = await ensureFront(options, app);
-  const file = { path: frontPaths.target, bytes: JSON.stringify(target) };
+  const file = { path: frontPaths.target, bytes: JSON.stringify({ address, port }) };
   await options.engine.putArchive(id, '/', await tarOf([file]));
 }

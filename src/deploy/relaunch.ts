@@ -3,7 +3,8 @@ import { now } from '../domain/time.ts';
 import { hostOf } from './context.ts';
 import type { DeployParts } from './deploy.ts';
 import { healthGate } from './gate.ts';
-import { exitOf, launch, removeInstance } from './instance.ts';
+import { containerEnd, launch, removeInstance } from './instance.ts';
+import { ensureGround } from './names.ts';
 
 export type Relaunched =
   | { kind: 'serving' }
@@ -26,9 +27,10 @@ export async function relaunch(
   if (!(await engine.image(release.imageId))) {
     return { kind: 'image-gone', branch: deployment.branch, commit: deployment.commit };
   }
+  await ensureGround(options);
   const running = await launch(options, { release, deploymentId: deployment.id });
   const { instance, output } = running;
-  const exited = exitOf(options, instance, signal).then(
+  const exited = containerEnd(options, instance.containerId, signal).then(
     (exit) => exit ?? { at: now(), code: null, signal: null, oomKilled: false },
   );
   const host = hostOf(settings, app);

@@ -1,4 +1,4 @@
-/** After a start: takes up the instances that run, removes what is left over, repeats what broke. */
+/** After a start: takes up the instances that run, removes leftovers, repeats what broke off. */
 import type { App, Deployment, Instance } from '../domain/app.ts';
 import { now } from '../domain/time.ts';
 import type { ContainerInfo } from '../engine/engine.ts';

@@ -13,8 +13,6 @@ export interface Serving {
    * requests and is stopped, in the background. Rejects and changes nothing when that fails.
    */
   switchTo(next: Running, options: { drainMs: number }): Promise<void>;
-  /** Stops what serves the app; its host name then answers 503. */
-  withdraw(app: string): Promise<Instance | null>;
   /** Takes up what served already when this server started; `apply` tells the router at last. */
   adopt(running: Running): void;
   apply(): Promise<void>;
@@ -78,16 +76,6 @@ export function serving(options: DeployOptions, onLost: (instance: Instance) => 
       entries.set(app, { instance, supervision: supervise(options, next, lost) });
       expected.add(app);
       if (before) retire(before, drainMs);
-    },
-    async withdraw(app) {
-      const entry = entries.get(app);
-      expected.add(app);
-      if (!entry) return null;
-      entries.delete(app);
-      await options.router.apply(routes(new Map()));
-      await pointFront(options, app, null);
-      retire(entry, 0);
-      return entry.instance;
     },
     adopt(running) {
       const { instance } = running;

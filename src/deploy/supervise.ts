@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instance, ProcessExit } from '../domain/app.ts';
 import type { DeployOptions, RestartSettings } from './context.ts';
-import { exitOf, type Running } from './instance.ts';
+import { containerEnd, type Running } from './instance.ts';
 import { openOutput } from './output.ts';
 
 export interface Supervision {
@@ -43,9 +43,9 @@ export function supervise(
   async function watch(): Promise<void> {
     let deaths = 0;
     for (let bornAt = performance.now(); ; bornAt = performance.now()) {
-      const exit = await exitOf(options, instance, signal);
+      const exit = await containerEnd(options, instance.containerId, signal);
       if (signal.aborted) return;
-      if (!exit) return onLost(instance);
+      if (!exit) return lose();
       await output.ended(lastLinesMs);
       if (signal.aborted) return;
       hooks.onExit(instance, exit);
@@ -53,10 +53,23 @@ export function supervise(
       const about = { app: instance.app, instance: instance.id, deaths, ...exit };
       logger.warn('an instance died and is started again', about);
       if (deaths === settings.restart.loopDeaths) hooks.onRestartLoop(instance, deaths);
-      if (!(await revive(exit, restartDelayMs(settings.restart, deaths)))) return onLost(instance);
+      if (!(await revive(exit, restartDelayMs(settings.restart, deaths)))) return lose();
     }
   }
 
+  /** Without its anchor it may run on, but nobody reaches it. */
+  async function watchAnchor(): Promise<void> {
+    await containerEnd(options, instance.anchorId, signal);
+    if (!signal.aborted) lose();
+  }
+
+  let lost = false;
+  const lose = () => {
+    if (!lost) onLost(instance);
+    lost = true;
+  };
+
+  watchAnchor().catch(() => undefined);
   watch().catch((error: unknown) => {
     if (signal.aborted) return;
     logger.error('an instance cannot be started again', {
@@ -64,7 +77,7 @@ export function supervise(
       instance: instance.id,
       reason: (error as Error).message,
     });
-    onLost(instance);
+    lose();
   });
   return {
     stop() {

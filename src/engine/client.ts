@@ -29,7 +29,7 @@ export interface EngineClient {
   readonly addressText: string;
   /** Asks the engine which version it speaks, once. */
   version(): Promise<{ version: string; apiVersion: string }>;
-  /** The answer's head; the caller reads or destroys the body. Throws EngineError on status >= 400. */
+  /** The answer's head, its body unread. Throws EngineError for a status of 400 and above. */
   stream(call: EngineCall): Promise<IncomingMessage>;
   /** The whole answer as JSON; undefined when it is empty. */
   json<T>(call: EngineCall): Promise<T>;

@@ -1,4 +1,4 @@
-/** Runs git itself: argument arrays, no shell, no configuration of the host, no prompts, no hooks. */
+/** Runs git itself: argument arrays, no shell, nothing of the host's configuration, no prompts. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 
 /** What git answered when it said no; `status` is its exit code. */

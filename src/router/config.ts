@@ -63,7 +63,7 @@ export function edgeConfig({ listen, routesSocket, limits, paths }: EdgeSettings
   map $http_upgrade $hop { default upgrade; '' close; }
   upstream routes { server unix:${checkedPath(routesSocket)}; }
   server {
-${listen.map((one) => `    listen ${one} backlog=4096${one.startsWith('[') ? ' ipv6only=on' : ''};`).join('\n')}
+${listen.map(listenLine).join('\n')}
     server_name _;
     location / {
       proxy_pass http://routes;
@@ -83,6 +83,10 @@ ${listen.map((one) => `    listen ${one} backlog=4096${one.startsWith('[') ? ' i
     }
   }`,
   );
+}
+
+function listenLine(address: string): string {
+  return `    listen ${address} backlog=4096${address.startsWith('[') ? ' ipv6only=on' : ''};`;
 }
 
 /** Knows which host name is answered by whom. Throws on a route that is not well-formed. */

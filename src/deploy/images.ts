@@ -1,0 +1,21 @@
+/** Removes images that nobody will run again: a disk full of images ends every platform one day. */
+import type { DeployOptions } from './context.ts';
+
+/** Keeps those of the newest `imagesKept` releases and of the one that serves. */
+export async function removeOldImages(options: DeployOptions, app: string): Promise<void> {
+  const { engine, store, settings, logger } = options;
+  const releases = await store.releases.list(app);
+  const serving = await store.deployments.serving(app);
+  const newest = [...releases].sort((a, b) => b.number - a.number).slice(0, settings.imagesKept);
+  const kept = new Set(newest.map((release) => release.imageId));
+  for (const release of releases) {
+    if (release.number === serving?.releaseNumber) kept.add(release.imageId);
+  }
+  for (const id of new Set(releases.map((release) => release.imageId))) {
+    if (kept.has(id)) continue;
+    await engine.removeImage(id).catch((error: unknown) => {
+      // A container of it still exists: the next deployment tries again.
+      logger.warn('an old image was not removed', { app, reason: (error as Error).message });
+    });
+  }
+}
