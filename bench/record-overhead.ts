@@ -1,0 +1,225 @@
+/**
+ * What recording costs an app: throughput, latency and processor time with and without it, in
+ * interleaved pairs of one run. `node bench/record-overhead.ts [--seconds 2] [--rounds 5]
+ * [--only hello,select]`. Needs root, the sensor (scripts/setup builds it) and a free machine.
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { makeNetwork } from '../test/parts/network.ts';
+import { startPostgres } from '../test/parts/postgres.ts';
+import { type Figures, median, printFigures } from './figures.ts';
+import { Helper, residentMibOf } from './overhead/helper.ts';
+import type { Load, LoadResult } from './overhead/load.ts';
+import type { RecordingCost } from './overhead/recorder.ts';
+
+type Workload = Omit<Load, 'seconds'> & { says: string };
+
+const workloads: Record<string, Workload> = {
+  hello: { path: '/', connections: 32, everyMs: 0, says: 'hello-world, saturated' },
+  work: { path: '/work', connections: 8, everyMs: 0, says: '1 ms of work per request' },
+  select: { path: '/select', connections: 32, everyMs: 0, says: 'one SELECT per request' },
+  lone: { path: '/', connections: 1, everyMs: 0, says: 'hello-world, one connection' },
+  bursts: { path: '/large', connections: 30, everyMs: 30, says: 'bursts of 30 with 200 KB each' },
+};
+const warmSeconds = 0.5;
+const port = 3000;
+
+interface Usage {
+  cpuUs: number;
+  receivedBytes: number;
+  sentBytes: number;
+}
+
+/** One run of the load. */
+interface Run extends LoadResult {
+  perSecond: number;
+  appCpuUs: number;
+  /** All bytes of the app's sockets, to its clients and to the database. */
+  appBytes: number;
+}
+
+type Recorded = Run & RecordingCost & { undeclaredBytes: number };
+
+interface Parts {
+  app: Helper;
+  load: Helper;
+  recorder: Helper;
+  netns: number;
+}
+
+interface Pair {
+  bare: Run;
+  recorded: Recorded;
+}
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string', default: Object.keys(workloads).join(',') },
+  },
+});
+const seconds = Number(values.seconds);
+const rounds = Number(values.rounds);
+if (!(seconds > 0) || !(rounds >= 1)) throw new Error('--seconds and --rounds are above 0');
+const chosen = values.only.split(',');
+for (const name of chosen) if (!workloads[name]) throw new Error(`there is no workload ${name}`);
+
+const cleanUps: (() => unknown)[] = [];
+try {
+  await main();
+} finally {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp();
+}
+
+async function main(): Promise<void> {
+  const network = makeNetwork();
+  cleanUps.push(() => network.remove());
+  const postgres = await startPostgres();
+  cleanUps.push(() => postgres.stop());
+  await postgres.query(`CREATE TABLE thing (id int PRIMARY KEY, name text, price int);
+    INSERT INTO thing SELECT n, 'thing ' || n, n FROM generate_series(1000, 1999) n`);
+  const helper = (command: [string, string[]]) => {
+    const made = new Helper(command);
+    cleanUps.push(() => made.end());
+    return made;
+  };
+  const file = (name: string) => join(import.meta.dirname, 'overhead', `${name}.ts`);
+  const url = postgres.url.replace('127.0.0.1', network.outside);
+  const appArguments = [file('app'), network.inside, String(port), url];
+  const app = helper(network.command(process.execPath, ...appArguments));
+  await app.ask('ready');
+  const load = helper([process.execPath, [file('load'), network.inside, String(port)]]);
+  const recorder = helper([process.execPath, [file('recorder')]]);
+  const parts: Parts = { app, load, recorder, netns: network.netns };
+  const figures: Figures = {};
+  const costs: RecordingCost[] = [];
+  for (const name of chosen) {
+    const pairs = await pairsOf(parts, workloads[name]!);
+    costs.push(...pairs.map(({ recorded }) => recorded));
+    Object.assign(figures, figuresOf(name, pairs));
+  }
+  Object.assign(figures, memoryFigures(costs, await emptyNodeMib()));
+  for (const name of chosen) console.log(`${name}: ${workloads[name]!.says}`);
+  printFigures('record-overhead', figures);
+}
+
+async function pairsOf(parts: Parts, workload: Workload): Promise<Pair[]> {
+  await bareRun(parts, workload, warmSeconds);
+  await recordedRun(parts, workload, warmSeconds);
+  const pairs: Pair[] = [];
+  for (let round = 0; round < rounds; round++) {
+    // Each goes first as often as the other: machines drift.
+    const first = round % 2 === 0 ? await bareRun(parts, workload, seconds) : null;
+    const recorded = await recordedRun(parts, workload, seconds);
+    pairs.push({ bare: first ?? (await bareRun(parts, workload, seconds)), recorded });
+  }
+  return pairs;
+}
+
+/** No sensor in the kernel at all. */
+async function bareRun(parts: Parts, workload: Workload, forSeconds: number): Promise<Run> {
+  const { app, load } = parts;
+  await app.ask('reset');
+  const before = await app.ask<Usage>('usage');
+  const told = await load.ask<LoadResult>('run', { ...workload, seconds: forSeconds });
+  await app.ask('reset');
+  const after = await app.ask<Usage>('usage');
+  return {
+    ...told,
+    perSecond: told.exchanges / told.seconds,
+    appCpuUs: (after.cpuUs - before.cpuUs) / told.exchanges,
+    appBytes: after.receivedBytes + after.sentBytes - (before.receivedBytes + before.sentBytes),
+  };
+}
+
+async function recordedRun(
+  parts: Parts,
+  workload: Workload,
+  forSeconds: number,
+): Promise<Recorded> {
+  const { app, recorder, netns } = parts;
+  // Connections to the database that are older than the sensor would not be seen from their start.
+  await app.ask('reset');
+  await recorder.ask('start', { netns, port });
+  const run = await bareRun(parts, workload, forSeconds);
+  const cost = await recorder.ask<RecordingCost>('stop');
+  // What passed the app's sockets, was not passed on, and has no gap that says so.
+  const undeclaredBytes = run.appBytes - cost.seenBytes - cost.gapBytes;
+  return { ...run, ...cost, undeclaredBytes };
+}
+
+function figuresOf(name: string, pairs: readonly Pair[]): Figures {
+  const ratioOf = (of: (run: Run) => number) =>
+    median(pairs.map(({ bare, recorded }) => of(recorded) / of(bare)));
+  const compared = (unit: string, of: (run: Run) => number) => ({
+    value: median(pairs.map(({ recorded }) => of(recorded))),
+    unit,
+    ratio: ratioOf(of),
+    against: `of unrecorded ${(median(pairs.map(({ bare }) => of(bare)))).toPrecision(4)} ${unit}`,
+  });
+  const recordings = pairs.map(({ recorded }) => recorded);
+  const costMs = (each: Recorded) => (each.recorderCpuMs + each.sensorCpuMs) / each.exchanges;
+  const share = recordings.map((each) => {
+    return (
+      Math.max(0, each.appBytes - each.gapBytes - Math.abs(each.undeclaredBytes)) / each.appBytes
+    );
+  });
+  return {
+    [`${name}_throughput`]: compared('1/s', (run) => run.perSecond),
+    [`${name}_p50`]: compared('ms', (run) => run.p50Ms),
+    [`${name}_p99`]: compared('ms', (run) => run.p99Ms),
+    [`${name}_app_cpu`]: compared('us/exchange', (run) => run.appCpuUs),
+    [`${name}_recording_cpu`]: {
+      value: median(recordings.map(costMs)),
+      unit: 's/1000 exchanges',
+      ratio: median(pairs.map(({ bare, recorded }) => costMs(recorded) / (bare.appCpuUs / 1000))),
+      against: "of the unrecorded app's own",
+    },
+    [`${name}_captured`]: {
+      value: 100 * Math.min(...share),
+      unit: '%',
+      ratio: Math.min(...share),
+      against: 'of the bytes of all sockets, worst round',
+    },
+    [`${name}_undeclared`]: {
+      value: Math.max(...recordings.map((each) => Math.abs(each.undeclaredBytes))),
+      unit: 'bytes',
+      ratio: null,
+    },
+  };
+}
+
+function memoryFigures(costs: readonly RecordingCost[], emptyMib: number): Figures {
+  const most = (of: (cost: RecordingCost) => number) => Math.max(...costs.map(of));
+  const total = most((cost) => cost.sensorMib + cost.mapsMib + cost.recorderMib - emptyMib);
+  const recorderMib = most((cost) => cost.recorderMib);
+  const mib = (value: number) => ({ value, unit: 'MiB', ratio: value / emptyMib });
+  const against = 'of an empty Node process';
+  return {
+    empty_node_memory: { ...mib(emptyMib), against },
+    recorder_memory: { ...mib(recorderMib), against },
+    sensor_memory: {
+      ...mib(most((cost) => cost.sensorMib)),
+      against: `${against}; 64 are the ring`,
+    },
+    kernel_maps_memory: {
+      ...mib(most((cost) => cost.mapsMib)),
+      against: `${against}; ring left out`,
+    },
+    recording_memory: {
+      ...mib(total),
+      against: `${against}; sensor + maps + what the recorder's process has above it`,
+    },
+  };
+}
+
+/** A Node process that does nothing but wait. */
+async function emptyNodeMib(): Promise<number> {
+  const script = "process.stdin.on('data', () => console.log(0)).on('end', () => process.exit())";
+  const empty = new Helper([process.execPath, ['-e', script]]);
+  await empty.ask('ready');
+  const mib = residentMibOf(empty.pid);
+  await empty.end();
+  return mib;
+}
