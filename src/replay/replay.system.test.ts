@@ -208,6 +208,17 @@ describe('a replay that cannot tell', () => {
     expect((outcome as { reason: string }).reason).toContain('not held as a whole');
   });
 
+  it('stops at once when it is not wanted any more', async () => {
+    const imageId = await build('setInterval(() => {}, 1000)');
+    const [abort, started] = [new AbortController(), performance.now()];
+    const stopped = replay({ imageId, signal: abort.signal, limits: { bootTimeoutMs: 120_000 } });
+    await pause(1000);
+    abort.abort(new Error('not wanted'));
+    await expect(stopped).rejects.toThrow('not wanted');
+    expect(performance.now() - started).toBeLessThan(60_000);
+    await expect(replay({ signal: abort.signal })).rejects.toThrow('not wanted');
+  });
+
   it('never blames the app for an engine that fails', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'fixpoint-replay-'));
     const later = await createReplayer({

@@ -61,6 +61,9 @@ export async function createReplayer(
 ): Promise<ManyReplayer> {
   const all: ReplayerOptions = { ...replayerDefaults, ...options };
   const owner = ownerOf(all.directory);
+  if ((await all.engine.image(all.sandboxImage)) === null) {
+    throw new Error(`there is no image ${all.sandboxImage}: scripts/base-images makes it`);
+  }
   await removeLeftovers(all.engine, owner);
   const assets = await prepareAssets(all);
   const pool = new SandboxPool({
@@ -145,7 +148,7 @@ class DockerReplayer implements ManyReplayer {
       });
       let isSound = false;
       try {
-        const outcomes = await run(experiment);
+        const outcomes = await untilAborted(run(experiment), options.signal);
         isSound = true;
         return outcomes;
       } finally {
@@ -158,6 +161,22 @@ class DockerReplayer implements ManyReplayer {
       const reason = error instanceof Error ? error.message : String(error);
       return [{ kind: 'unavailable', reason }];
     }
+  }
+}
+
+/** Rejects at once when it is aborted; what was under way ends with its sandbox. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop);
+  });
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }
 
