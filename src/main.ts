@@ -2,10 +2,10 @@
 import { mkdir } from 'node:fs/promises';
 import { runCli } from './cli/cli.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
-import { doctor } from './doctor.ts';
 import { dockerEngine } from './engine/docker.ts';
 import { replayerDefaults } from './replay/replayer.ts';
-import { removeEverything, startServer } from './server.ts';
+import { doctor } from './server/doctor.ts';
+import { removeEverything, startServer } from './server/server.ts';
 
 /** Exit status for settings that are wrong; 1 is for everything else that does not start. */
 const wrongSettings = 2;

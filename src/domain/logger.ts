@@ -1,4 +1,4 @@
-/** What parts may say of themselves; never anything recorded, which is hostile and may be secret. */
+/** What parts may say of themselves; never anything recorded: it is hostile and may be secret. */
 
 export interface Logger {
   info(message: string, fields?: Record<string, unknown>): void;

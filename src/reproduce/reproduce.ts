@@ -94,13 +94,15 @@ async function conclude(options: {
   const odd = runs.find((run) => !isSame(run, occurrence));
   if (odd !== undefined) {
     const same = runs.filter((run) => isSame(run, occurrence)).length;
-    const reason = `only ${same} of ${runs.length} replays failed alike; ${differenceOf(odd, occurrence)}`;
+    const how = differenceOf(odd, occurrence);
+    const reason = `only ${same} of ${runs.length} replays failed alike; ${how}`;
     return { kind: 'not-reproduced', ...result, reason, runs: kept };
   }
   const strayed = kept.flatMap((run) => run.divergences)[0];
   if (strayed !== undefined) {
     const nearest = strayed.nearest === null ? '' : ` (nearest: ${strayed.nearest.difference})`;
-    const reason = `it failed alike, but asked for what the recording does not hold: ${strayed.title}${nearest}`;
+    const asked = `${strayed.title}${nearest}`;
+    const reason = `it failed alike, but asked for what the recording does not hold: ${asked}`;
     return { kind: 'not-reproduced', ...result, reason, runs: kept };
   }
   const watched = await experiment(prefix, true);

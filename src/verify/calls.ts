@@ -103,7 +103,8 @@ function surplus(more: readonly Served[], less: readonly Served[]): Served[] {
 }
 
 function identity(call: Served): string {
-  return `${call.protocol} ${call.serverName ?? call.server.address}:${call.server.port} ${call.key}`;
+  const server = `${call.serverName ?? call.server.address}:${call.server.port}`;
+  return `${call.protocol} ${server} ${call.key}`;
 }
 
 function count(calls: readonly Served[]): string {

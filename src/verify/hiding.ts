@@ -169,7 +169,7 @@ function isConstant(node: SyntaxNode | null): boolean {
   return node.type === 'TemplateLiteral' && (node.expressions as SyntaxNode[]).length === 0;
 }
 
-/** `x.status(404)`, `x.code(400)`, `x.sendStatus(422)`, `x.writeHead(400, ...)`, `statusCode = 4xx`. */
+/** `x.status(404)`, `x.code(400)`, `x.sendStatus(422)`, `x.writeHead(400)`, `statusCode = 4xx`. */
 function isRefusal(node: SyntaxNode): boolean {
   if (node.type === 'AssignmentExpression') {
     const target = node.left as SyntaxNode;

@@ -1,9 +1,9 @@
 /** Takes away what has been kept long enough: recordings by age and size, images by number. */
-import type { Logger } from './domain/logger.ts';
-import type { RecordingSummary } from './domain/recording.ts';
-import { now } from './domain/time.ts';
-import type { Engine } from './engine/engine.ts';
-import type { Store } from './store/store.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { RecordingSummary } from '../domain/recording.ts';
+import { now } from '../domain/time.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Store } from '../store/store.ts';
 
 export interface RetentionOptions {
   store: Store;
@@ -37,7 +37,7 @@ interface Needed {
   releases: Set<number>;
 }
 
-/** Unresolved issues need their reproduction's recording and their releases; so does what serves. */
+/** What serves, and what unresolved issues need: their reproduction's recording, their release. */
 async function neededBy(store: Store, app: string): Promise<Needed> {
   const needed: Needed = { recordings: new Set(), releases: new Set() };
   for (const issue of await store.issues.list({ app })) {

@@ -1,43 +1,41 @@
 /** Picks the implementations of all parts, starts them in order, and stops them in reverse. */
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { startApi } from './api/server.ts';
-import { loadToken } from './api/token.ts';
-import type { Config } from './config.ts';
-import { type DeploySettings, deploySettings, type InstanceHooks } from './deploy/context.ts';
-import { planOf } from './deploy/deploy.ts';
-import { deployer } from './deploy/deployer.ts';
-import { labelNames } from './deploy/specs.ts';
-import type { Instance } from './domain/app.ts';
-import { guardrailRules } from './domain/guardrails.ts';
-import type { Logger } from './domain/logger.ts';
-import { now } from './domain/time.ts';
-import { dockerEngine } from './engine/docker.ts';
-import type { Engine } from './engine/engine.ts';
-import { builtinForge } from './forge/builtin.ts';
-import { openRepository } from './git/bare.ts';
-import { httpBackend } from './git/http-backend.ts';
-import { modelOf } from './llm/models.ts';
-import { noticed, type Parts, type PipelineSettings } from './pipeline.ts';
+import { startApi } from '../api/server.ts';
+import { loadToken } from '../api/token.ts';
+import type { Config } from '../config.ts';
+import { planOf } from '../deploy/deploy.ts';
+import { deployer } from '../deploy/deployer.ts';
+import { labelNames } from '../deploy/specs.ts';
+import type { Logger } from '../domain/logger.ts';
+import { dockerEngine } from '../engine/docker.ts';
+import { builtinForge } from '../forge/builtin.ts';
+import { openRepository } from '../git/bare.ts';
+import { httpBackend } from '../git/http-backend.ts';
+import { noticed, type Parts } from '../pipeline.ts';
+import { record } from '../record/record.ts';
+import { startSensor } from '../record/sensor/sensor.ts';
+import { createReplayer, replayerDefaults } from '../replay/replayer.ts';
+import { nginxRouter } from '../router/nginx.ts';
+import { openStore } from '../store/open.ts';
+import { closeStale } from '../submit/stale.ts';
+import { declareAbsence, heartbeat } from './absence.ts';
+import { hooksFor } from './hooks.ts';
+import { locators } from './locators.ts';
 import { FixpointPlatform } from './platform.ts';
-import { record } from './record/record.ts';
-import { startSensor } from './record/sensor/sensor.ts';
-import { type Recorder, recordLimits } from './record/types.ts';
-import { createReplayer, replayerDefaults } from './replay/replayer.ts';
 import { tidyUp } from './retention.ts';
-import { nginxRouter } from './router/nginx.ts';
 import { sensorState } from './sensor-state.ts';
-import { openStore } from './store/open.ts';
-import type { Store } from './store/store.ts';
-import { closeStale } from './submit/stale.ts';
-import { locator } from './symptoms/locator.ts';
-import type { Locate } from './symptoms/symptoms.ts';
+import {
+  bounded,
+  candidatesOf,
+  deploySettingsOf,
+  modelFrom,
+  ownerOf,
+  pipelineSettings,
+} from './settings.ts';
 
-const heartbeatMs = 1_000;
 const retentionEveryMs = 3_600_000;
-const locatorsMax = 50;
 
 export interface Server {
   /** Of the API. */
@@ -85,7 +83,7 @@ async function startParts(
   say('Starting the sensor');
   const sensor = await startSensor();
   closers.push(() => sensor.close());
-  const recorder = record({ sensor, store, logger, limits: recorderLimits(config) });
+  const recorder = record({ sensor, store, logger, limits: config.record });
   closers.push(() => recorder.close());
 
   const router = nginxRouter({
@@ -105,7 +103,9 @@ async function startParts(
   });
   closers.push(() => deploying.close());
 
-  const replayer = await createReplayer({ engine, directory: join(dataDir, 'sandboxes') });
+  const directory = join(dataDir, 'sandboxes');
+  const warm = config.replay.sandboxesMax;
+  const replayer = bounded(await createReplayer({ engine, directory, warm }), config);
   closers.push(() => replayer.close());
   const baseBranchOf = async (app: string) => (await store.apps.get(app))?.defaultBranch ?? 'main';
   const parts: Parts = {
@@ -201,45 +201,6 @@ export async function removeEverything(config: Config): Promise<void> {
   }
 }
 
-/** The recorder hears of instances before any of their code runs, and before they are stopped. */
-function hooksFor(recorder: Recorder | null, engine: Engine, logger: Logger): InstanceHooks {
-  const watch = async (instance: Instance, booted: boolean) => {
-    if (recorder === null) return;
-    const text = await engine.readFile(instance.anchorId, '/etc/hosts');
-    await recorder.watch({ ...instance, booted, hosts: hostsIn(text) });
-  };
-  return {
-    onAnchor: (instance) => watch(instance, false),
-    onHealthy: async (instance) => {
-      await recorder?.healthy(instance.id);
-    },
-    onAdopted: (instance) => watch(instance, true),
-    onLog: (instance, line) => recorder?.log(instance.id, line),
-    onExit: (instance, exit) => recorder?.exited(instance.id, exit),
-    onStop: async (instance) => recorder?.unwatch(instance.id),
-    onRestartLoop: ({ app, id }, deaths) =>
-      logger.error('an app dies again and again', { app, instance: id, deaths }),
-  };
-}
-
-/** Names that lead to other machines, from a hosts(5) file. */
-function hostsIn(bytes: Uint8Array | null): Record<string, string> {
-  const hosts: Record<string, string> = {};
-  for (const line of Buffer.from(bytes ?? [])
-    .toString('utf8')
-    .split('\n')) {
-    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
-    const isOwn = /^(127\.|::1$|fe00:|ff0[02]:)/.test(address) || names.some(isContainerId);
-    if (address !== '' && !isOwn) for (const name of names) hosts[name] = address;
-  }
-  return hosts;
-}
-
-/** Docker names a container in its own file by the beginning of its id. */
-function isContainerId(name: string): boolean {
-  return /^[0-9a-f]{12}$/.test(name);
-}
-
 /** Change requests that the pushed commit has overtaken are closed by themselves. */
 async function endStale(parts: Parts, name: string): Promise<void> {
   const app = await parts.store.apps.get(name);
@@ -249,81 +210,6 @@ async function endStale(parts: Parts, name: string): Promise<void> {
   for (const { change, reason } of await closeStale({ app, repository, forge, store })) {
     parts.logger.info('a change request was closed', { change: change.id, reason });
   }
-}
-
-/** While no server ran, apps served on and nothing was recorded: that is an interruption. */
-async function declareAbsence(store: Store, dataDir: string): Promise<void> {
-  for (const { from, to, reason } of await store.interruptions.list(now())) {
-    if (to === null) await store.interruptions.add({ from, to: now(), reason });
-  }
-  const seen = await stat(join(dataDir, 'alive')).catch(() => null);
-  if (seen === null || (await store.instances.list({ live: true })).length === 0) return;
-  const from = Math.round(seen.mtimeMs * 1000);
-  await store.interruptions.add({ from, to: now(), reason: 'the server was not running' });
-}
-
-function heartbeat(dataDir: string): () => void {
-  const beat = () => void writeFile(join(dataDir, 'alive'), '').catch(() => undefined);
-  beat();
-  const timer = setInterval(beat, heartbeatMs);
-  return () => clearInterval(timer);
-}
-
-/** Locators remember what they looked up, so each build has one for as long as it is in use. */
-function locators(engine: Engine, repositoryOf: Parts['repositoryOf']): Parts['locatorOf'] {
-  const known = new Map<string, Promise<Locate>>();
-  return ({ app, commit, imageId, workdir }) => {
-    const key = `${app} ${commit} ${imageId}`;
-    const made =
-      known.get(key) ??
-      repositoryOf(app).then((repository) =>
-        locator({
-          ...{ repository, commit, workdir },
-          readImageFile: async (path) =>
-            (await engine.readImageFiles(imageId, [path])).get(path) ?? null,
-        }),
-      );
-    if (known.size >= locatorsMax) known.clear();
-    known.set(key, made);
-    return async (place) => (await made)(place);
-  };
-}
-
-function deploySettingsOf(config: Config, owner: string): DeploySettings {
-  const { buildTimeoutMs, ...defaults } = config.deploy;
-  const { domain, port } = config.router;
-  const network = `fixpoint-${owner}`;
-  return { ...deploySettings, owner, network, domain, routerPort: port, defaults, buildTimeoutMs };
-}
-
-function recorderLimits(config: Config) {
-  return { ...recordLimits, ...config.record };
-}
-
-function pipelineSettings({ fix, model }: Config): PipelineSettings {
-  const { filesMax, changedLinesMax } = fix;
-  const { samplesMax, outputTokensMax, timeoutMs, costUsdMax } = model;
-  return {
-    ...fix,
-    rules: { ...guardrailRules, filesMax, changedLinesMax },
-    modelBudget: { samplesMax, outputTokensMax, timeoutMs, costUsdMax },
-  };
-}
-
-function modelFrom({ model, modelApiKey }: Config) {
-  const { provider, name, baseUrl } = model;
-  if (provider === 'none' || name === null) return null;
-  return modelOf({ provider, name, baseUrl, apiKey: modelApiKey });
-}
-
-/** Identity on an engine that others use, too: the same for every server of a data directory. */
-function ownerOf(dataDir: string): string {
-  return createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
-}
-
-/** What verifying makes is labelled apart, so that restoring deployments leaves it alone. */
-function candidatesOf(owner: string): string {
-  return `${owner}-candidates`;
 }
 
 function loggerOf(config: Config): Logger {
@@ -336,7 +222,7 @@ function loggerOf(config: Config): Logger {
 }
 
 async function versionOf(): Promise<string> {
-  const text = await readFile(join(import.meta.dirname, '../package.json'), 'utf8');
+  const text = await readFile(join(import.meta.dirname, '../../package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 

@@ -1,11 +1,11 @@
 /** A recording in words: its exchanges, sorted by the part that they play. */
-import type { Exchange as ExchangeText } from './api/contract.ts';
-import type { Explained } from './api/platform.ts';
-import type { Exchange } from './domain/exchange.ts';
-import type { Recording } from './domain/recording.ts';
-import { endpointText } from './domain/wire.ts';
-import { exchangesOf } from './protocols/exchanges.ts';
-import { protocols } from './protocols/protocols.ts';
+import type { Exchange as ExchangeText } from '../api/contract.ts';
+import type { Explained } from '../api/platform.ts';
+import type { Exchange } from '../domain/exchange.ts';
+import type { Recording } from '../domain/recording.ts';
+import { endpointText } from '../domain/wire.ts';
+import { exchangesOf } from '../protocols/exchanges.ts';
+import { protocols } from '../protocols/protocols.ts';
 
 /** Never throws: bytes that say nothing are shown as what they are. */
 export function explain(recording: Recording, boot: Recording | null): Explained {

@@ -1,5 +1,5 @@
 /** One piece of work per issue at a time, and whoever wants to know how it goes. */
-import type { Work } from './pipeline.ts';
+import type { Work } from '../pipeline.ts';
 
 type Say = (text: string) => void;
 

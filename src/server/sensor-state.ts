@@ -1,7 +1,7 @@
 /** Exists so that people see in `fixpoint status` whether anything is recorded, and why not. */
-import type { Part } from './api/contract.ts';
-import { type Instant, isoOf, now } from './domain/time.ts';
-import type { KeptSensor } from './record/sensor/sensor.ts';
+import type { Part } from '../api/contract.ts';
+import { type Instant, isoOf, now } from '../domain/time.ts';
+import type { KeptSensor } from '../record/sensor/sensor.ts';
 
 /** The state of the sensor whenever it is asked for. */
 export function sensorState(sensor: KeptSensor): () => Part {

@@ -1,12 +1,12 @@
 /** What follows a maintainer's decision to merge: merge, deploy, resolve. Safe to repeat. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Merged } from './api/contract.ts';
-import type { Deployer } from './deploy/deployer.ts';
-import type { Deployment, DeploymentStatus } from './domain/app.ts';
-import type { ChangeRequest } from './domain/fix.ts';
-import { now } from './domain/time.ts';
-import type { Forge } from './forge/forge.ts';
-import type { Store } from './store/store.ts';
+import type { Merged } from '../api/contract.ts';
+import type { Deployer } from '../deploy/deployer.ts';
+import type { Deployment, DeploymentStatus } from '../domain/app.ts';
+import type { ChangeRequest } from '../domain/fix.ts';
+import { now } from '../domain/time.ts';
+import type { Forge } from '../forge/forge.ts';
+import type { Store } from '../store/store.ts';
 
 const underWay: DeploymentStatus[] = ['queued', 'building', 'starting'];
 const pollMs = 200;
@@ -40,7 +40,8 @@ export async function land(options: LandOptions): Promise<Merged> {
   const deployment = await deployed(options, { branch: app.defaultBranch, commit });
   const issue = await store.issues.get(change.issueId);
   if (deployment.status === 'serving' || deployment.status === 'replaced') {
-    const reason = `change request ${change.id} was merged and is live in release ${deployment.releaseNumber}`;
+    const where = `live in release ${deployment.releaseNumber}`;
+    const reason = `change request ${change.id} was merged and is ${where}`;
     await store.issues.setStatus(change.issueId, 'resolved', reason);
   } else if (issue?.status !== 'resolved') {
     const reason = `merged, but its deployment ${deployment.status}: ${deployment.reason}`;

@@ -1,21 +1,21 @@
 /** The commands that the API offers, made of the pipeline, the deployer and the recorder. */
 import { join } from 'node:path';
-import type { Merged, Part } from './api/contract.ts';
-import type { Platform, Refusal, Say } from './api/platform.ts';
-import type { Config } from './config.ts';
-import type { Deployer } from './deploy/deployer.ts';
+import type { Merged, Part } from '../api/contract.ts';
+import type { Platform, Refusal, Say } from '../api/platform.ts';
+import type { Config } from '../config.ts';
+import type { Deployer } from '../deploy/deployer.ts';
+import type { Issue } from '../domain/failure.ts';
+import type { ChangeRequest } from '../domain/fix.ts';
+import { now } from '../domain/time.ts';
+import { dossierOf } from '../dossier.ts';
+import { createRepository } from '../git/bare.ts';
+import { judgeCandidate, type Parts, pursue, queue, reproduced, type Work } from '../pipeline.ts';
+import type { Recorder } from '../record/types.ts';
 import { doctor } from './doctor.ts';
-import type { Issue } from './domain/failure.ts';
-import type { ChangeRequest } from './domain/fix.ts';
-import { now } from './domain/time.ts';
-import { dossierOf } from './dossier.ts';
 import { explain } from './explain.ts';
-import { createRepository } from './git/bare.ts';
 import { land } from './land.ts';
 import { logsOf } from './logs.ts';
-import { judgeCandidate, type Parts, pursue, queue, reproduced, type Work } from './pipeline.ts';
 import { Pursuits } from './pursuits.ts';
-import type { Recorder } from './record/types.ts';
 import { resume } from './resume.ts';
 
 export interface PlatformOptions {
@@ -30,8 +30,8 @@ export interface PlatformOptions {
 }
 
 const resendMs = 5_000;
-/** Issues in turn: one sandbox's worth of work at a time. */
-const queueLimits = { concurrency: 1, attemptsMax: 3 };
+/** Tries of a piece of work that the engine or the sandbox broke off. */
+const attemptsMax = 3;
 
 export class FixpointPlatform implements Platform {
   readonly #options: PlatformOptions;
@@ -48,19 +48,23 @@ export class FixpointPlatform implements Platform {
   async start(): Promise<void> {
     const { parts, config } = this.#options;
     await resume(parts);
-    const timeoutMs = config.fix.timeoutMs;
+    const limits = { attemptsMax, timeoutMs: config.fix.timeoutMs };
     const { jobs } = parts.store;
-    await jobs.work('pursue', { ...queueLimits, timeoutMs }, async (data, signal, { last }) => {
-      const issueId = Number(data.issueId);
-      const work = (going: Work) => pursue(parts, issueId, going);
-      try {
-        await this.#pursuits.run(issueId, this.#bounded(signal), work);
-      } catch (error) {
-        await this.#brokenOff(issueId, error, last);
-        throw error;
-      }
-    });
-    await jobs.work('land', { ...queueLimits, timeoutMs }, (data) =>
+    await jobs.work(
+      'pursue',
+      { concurrency: config.replay.sandboxesMax, ...limits },
+      async (data, signal, { last }) => {
+        const issueId = Number(data.issueId);
+        const work = (going: Work) => pursue(parts, issueId, going);
+        try {
+          await this.#pursuits.run(issueId, this.#bounded(signal), work);
+        } catch (error) {
+          await this.#brokenOff(issueId, error, last);
+          throw error;
+        }
+      },
+    );
+    await jobs.work('land', { concurrency: 1, ...limits }, (data) =>
       this.#land(Number(data.changeId)),
     );
   }

@@ -2,10 +2,10 @@
 import { execFile } from 'node:child_process';
 import { statfs } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { Diagnosis } from './api/contract.ts';
-import type { Engine } from './engine/engine.ts';
+import type { Diagnosis } from '../api/contract.ts';
+import type { Engine } from '../engine/engine.ts';
 
-const sensorProgram = fileURLToPath(new URL('../sensor/build/fixpoint-sensor', import.meta.url));
+const sensorProgram = fileURLToPath(new URL('../../sensor/build/fixpoint-sensor', import.meta.url));
 const setUp = 'run scripts/setup';
 const freeBytesMin = 2 * 2 ** 30;
 const nodeMin: [number, number] = [22, 19];

@@ -1,6 +1,6 @@
 /** After a start: what no job remembers of the work that an earlier server was killed at. */
-import type { Verdict } from './domain/fix.ts';
-import { type Parts, queue } from './pipeline.ts';
+import type { Verdict } from '../domain/fix.ts';
+import { type Parts, queue } from '../pipeline.ts';
 
 /**
  * Jobs go on by themselves. What has none: issues whose server was killed between filing and

@@ -1,9 +1,9 @@
 /** What an app's instances write, now and from now on, over deployments. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Refusal } from './api/platform.ts';
-import type { LogLine } from './domain/app.ts';
-import type { Engine } from './engine/engine.ts';
-import type { Store } from './store/store.ts';
+import type { Refusal } from '../api/platform.ts';
+import type { LogLine } from '../domain/app.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Store } from '../store/store.ts';
 
 export interface LogsOptions {
   engine: Engine;
