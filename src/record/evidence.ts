@@ -24,6 +24,9 @@ export interface Source {
   limits: RecordLimits;
 }
 
+/** Messages of a whole instance that a sample's grace takes in. */
+const graceMessagesMax = 200;
+
 export interface Wanted {
   kind: RecordingKind;
   span: Span;
@@ -47,7 +50,7 @@ export function evidenceOf(source: Source, wanted: Wanted): Evidence {
   const { span } = wanted;
   const graceUs = limits.graceMs * 1000;
   const end = Number.isFinite(span.endAt) ? Math.max(span.endAt, wanted.at) : wanted.at;
-  const to = end + graceUs;
+  const to = wanted.kind === 'sample' ? graceEnd(flight, end, graceUs) : end + graceUs;
   const spans = spansOf(flight, {
     from: span.startAt - limits.answerWaitMs * 1000,
     // Without a prefix only those matter that were in flight at the same time.
@@ -72,7 +75,7 @@ export function evidenceOf(source: Source, wanted: Wanted): Evidence {
     callExchangeIds: calls.map((exchange) => exchange.id),
     causality: causalityOf({ calls, span, spans }),
     prefixExchangeIds: prefixOf(exchanges, span, trigger),
-    log: source.log.between(from, to),
+    log: source.log.between(from, end + graceUs),
     exit: null,
     route: request === null ? null : routeTemplate(request.method, request.target),
     completeness: completenessOf({
@@ -86,6 +89,22 @@ export function evidenceOf(source: Source, wanted: Wanted): Evidence {
   };
   const status = trigger === null ? null : (responseOf(trigger)?.status ?? null);
   return { recording, trigger, status };
+}
+
+/**
+ * The end of a sample's grace: bounded in messages too, because a busy app says thousands in that
+ * time, and what a request still asks after its answer comes soon.
+ */
+function graceEnd(flight: Flight, end: Instant, graceUs: number): Instant {
+  const to = end + graceUs;
+  let messages = 0;
+  for (const slab of flight.window.slabs(end, to)) {
+    for (let index = 0; index < slab.count; index++) {
+      const at = slab.at[index]!;
+      if (at > end && at <= to && ++messages > graceMessagesMax) return at;
+    }
+  }
+  return to;
 }
 
 /** Everything of an instance so far, as the recording of its start. */

@@ -91,7 +91,9 @@ export class Samples {
     this.#recordings = options.recordings;
     const { samplePeeksPerSecond: peeks, sampleCutsPerSecond: cuts } = options.source.limits;
     this.#peeks = new Budget({ burst: peeks, perSecond: peeks });
-    this.#cuts = new Budget({ burst: cuts, perSecond: cuts });
+    // The first ones of a route may come at once; later they are few, because reading them costs.
+    const burst = cuts === 0 ? 0 : Math.max(cuts, options.source.limits.samplesPerRoute);
+    this.#cuts = new Budget({ burst, perSecond: cuts });
   }
 
   get pending(): boolean {

@@ -61,7 +61,7 @@ export const recordLimits: RecordLimits = {
   failuresBurst: 5,
   failuresPerSecond: 1,
   samplePeeksPerSecond: 2000,
-  sampleCutsPerSecond: 20,
+  sampleCutsPerSecond: 2,
   samplesPerRoute: 20,
   routesMax: 500,
   logBytesMax: 1 << 20,
