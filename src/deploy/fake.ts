@@ -41,7 +41,11 @@ export interface TestPlatform {
   app(name: string): Promise<string>;
   workFolder(app: string): string;
   commit(folder: string, files: Record<string, string>): Promise<string>;
-  git(folder: string, argv: string[]): Promise<{ status: number | null; output: string }>;
+  git(
+    folder: string,
+    argv: string[],
+    onText?: (text: string) => void,
+  ): Promise<{ status: number | null; output: string }>;
   /** GET through the router, as a user would. */
   get(app: string, path?: string): Promise<{ status: number; text: string }>;
   close(): Promise<void>;
@@ -90,14 +94,13 @@ export async function testPlatform(more: Partial<DeploySettings> = {}): Promise<
     onPush: (push, say) => current.pushed(push, say),
   });
   const { server, url } = await serveGit(backend, repositoryPath);
-  const git = (cwd: string, argv: string[]) => runGit(cwd, argv);
   return {
     engine,
     store,
     router,
     settings,
     told,
-    git,
+    git: runGit,
     get deployer() {
       return current;
     },
@@ -111,8 +114,8 @@ export async function testPlatform(more: Partial<DeploySettings> = {}): Promise<
       await createRepository(repositoryPath(name));
       const work = workFolder(name);
       await mkdir(work, { recursive: true });
-      await git(work, ['init', '-q', '-b', 'main']);
-      await git(work, ['remote', 'add', 'fixpoint', `${url}/${name}.git`]);
+      await runGit(work, ['init', '-q', '-b', 'main']);
+      await runGit(work, ['remote', 'add', 'fixpoint', `${url}/${name}.git`]);
       return work;
     },
     async commit(work, files) {
@@ -120,9 +123,9 @@ export async function testPlatform(more: Partial<DeploySettings> = {}): Promise<
         await mkdir(dirname(join(work, path)), { recursive: true });
         await writeFile(join(work, path), text);
       }
-      await git(work, ['add', '-A', '.']);
-      await git(work, ['commit', '-q', '--allow-empty', '-m', `Change ${Object.keys(files)}`]);
-      return (await git(work, ['rev-parse', 'HEAD'])).output.trim();
+      await runGit(work, ['add', '-A', '.']);
+      await runGit(work, ['commit', '-q', '--allow-empty', '-m', `Change ${Object.keys(files)}`]);
+      return (await runGit(work, ['rev-parse', 'HEAD'])).output.trim();
     },
     async get(app, path = '/') {
       // Not every resolver knows names under localhost: asked at the address, by the Host header.
@@ -168,13 +171,14 @@ async function serveGit(backend: HttpBackend, repositoryPath: (app: string) => s
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-async function runGit(cwd: string, argv: string[]) {
+async function runGit(cwd: string, argv: string[], onText: (text: string) => void = () => {}) {
   const env = gitEnvironment({ 'user.name': 'Test', 'user.email': 'test@example.org' });
   const child = spawn('git', argv, { cwd, env });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => {
       output += text;
+      onText(text);
     });
   }
   const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
