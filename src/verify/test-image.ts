@@ -5,7 +5,7 @@
  */
 import type { Engine } from '../engine/engine.ts';
 import type { Repository } from '../git/repository.ts';
-import { diffOf } from '../source/patch.ts';
+import { unifiedDiff } from '../source/write.ts';
 import type { OwnTestsOptions } from './own-tests.ts';
 import type { TestCommand } from './test-command.ts';
 import { startTestContainer } from './test-container.ts';
@@ -100,7 +100,7 @@ async function buildVariant(options: OwnTestsOptions, base: string, variant: Var
   const { repository, engine, dockerfile } = options;
   const original = await repository.read(base, dockerfile);
   const text = Buffer.from(original ?? []).toString('utf8');
-  const diff = diffOf(dockerfile, text, variant.dockerfile);
+  const diff = unifiedDiff([{ path: dockerfile, before: text, after: variant.dockerfile }]);
   const commit = await commitWith(repository, { base, diff });
   return engine.build({
     context: repository.archive(commit),
