@@ -101,6 +101,14 @@ describe('a place in an image', () => {
     expect(await locate(place)).toMatchObject({ file: 'lib/index.js' });
   });
 
+  it('is the only file that ends so, where a part of the repository was copied', async () => {
+    const place = { file: '/app/draft.ts', line: 5, column: 3 };
+    files.set('/app/draft.ts', source);
+    expect(await locate(place)).toMatchObject({ file: 'src/draft.ts' });
+    files.set('/app/draft.ts', source.replace('customer!', 'buyer!'));
+    expect(await locate(place)).toMatchObject({ file: 'draft.ts', inApp: true });
+  });
+
   it.each([
     '/app/node_modules/pg/lib/index.js',
     'file:///app/node_modules/.pnpm/x/server.js',

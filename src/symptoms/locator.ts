@@ -62,15 +62,13 @@ class Places {
     const original = place.line === 0 ? null : await this.#original(printed, place);
     const { path, line, column } = original ?? { ...place, path: printed };
     if (isDependency(path)) return null;
-    const file = await this.#inRepository(path);
+    const file = (await this.#inRepository(path)) ?? (await this.#elsewhere(path, line));
     if (file !== null) {
-      const text = await this.#line(`repository ${file}`, line, () =>
-        this.#options.repository.read(this.#options.commit, file),
-      );
+      const text = await this.#sourceLine(file, line);
       return { file, function: place.function, line, column, text, inApp: true };
     }
     if (!this.#isUnderWorkdir(path)) return null;
-    const text = await this.#line(`image ${path}`, line, () => this.#options.readImageFile(path));
+    const text = await this.#imageLine(path, line);
     const relative = posix.relative(this.#options.workdir, path);
     return { file: relative, function: place.function, line, column, text, inApp: true };
   }
@@ -116,6 +114,29 @@ class Places {
       if (paths.has(end)) return end;
     }
     return null;
+  }
+
+  /**
+   * A part of the repository may lie in the working directory (`COPY src .`), or the runtime tells
+   * packages and not folders (Java): the only file of the commit that ends so, if its line is the
+   * image's, or the image has none to compare.
+   */
+  async #elsewhere(path: string, line: number): Promise<string | null> {
+    if (!this.#isUnderWorkdir(path)) return null;
+    const end = `/${posix.relative(this.#options.workdir, path)}`;
+    const [only, ...others] = [...(await this.#paths!)].filter((each) => each.endsWith(end));
+    if (only === undefined || others.length > 0) return null;
+    const built = await this.#imageLine(path, line);
+    return built === null || built === (await this.#sourceLine(only, line)) ? only : null;
+  }
+
+  #imageLine(path: string, line: number): Promise<string | null> {
+    return this.#line(`image ${path}`, line, () => this.#options.readImageFile(path));
+  }
+
+  #sourceLine(file: string, line: number): Promise<string | null> {
+    const { repository, commit } = this.#options;
+    return this.#line(`repository ${file}`, line, () => repository.read(commit, file));
   }
 
   #isUnderWorkdir(path: string): boolean {

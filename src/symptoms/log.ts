@@ -1,11 +1,14 @@
 /** Finds the exceptions in what a process wrote, line by line as it came from its two streams. */
 import type { LogLine } from '../domain/app.ts';
 import type { Instant } from '../domain/time.ts';
+import { goTracesIn } from './go.ts';
+import { javaTracesIn } from './java.ts';
 import { readJsonLine, type Severity, typeFrom } from './json.ts';
+import { pythonTracesIn } from './python.ts';
 import type { FoundTrace, PrintedTrace, TraceParser } from './trace.ts';
 import { v8TracesIn } from './v8.ts';
 
-const parsers: readonly TraceParser[] = [v8TracesIn];
+const parsers: readonly TraceParser[] = [v8TracesIn, pythonTracesIn, goTracesIn, javaTracesIn];
 
 /** An exception on the log with the lines that show it. */
 export interface LoggedTrace {
@@ -39,7 +42,7 @@ export function tracesIn(log: readonly LogLine[]): LoggedTrace[] {
 
 /** Whether a line may belong to an exception: cheap, for deciding whether to look. */
 export function hintsTrace(text: string): boolean {
-  return /^\s+at \S|\\n\s+at |^Traceback \(|^panic: |^goroutine \d|^\s*\^+\s*$|^\[\w*Error/.test(
+  return /^\s+at \S|\\n\s+at |Traceback \(most|panic: |http: panic |^goroutine \d|^\s*\^+\s*$|^\[\w*Error/.test(
     text,
   );
 }
