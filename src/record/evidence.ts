@@ -210,9 +210,6 @@ function same(a: Span, b: Span): boolean {
 }
 
 function gapsDuring(flight: Flight, connection: Connection, range: Range) {
-  for (const tracked of flight.connections.values()) {
-    if (tracked.id !== connection.id) continue;
-    return tracked.gaps.filter((gap) => gap.at >= range.from && gap.at <= range.to);
-  }
-  return [];
+  const gaps = flight.byId(connection.id)?.gaps ?? [];
+  return gaps.filter((gap) => gap.at >= range.from && gap.at <= range.to);
 }

@@ -40,18 +40,27 @@ export class FakeConnection {
   readonly number = ++connections;
   readonly #clock: FakeClock;
   readonly #inbound: boolean;
+  readonly #watch: number;
   readonly #next = { sent: 0, received: 0 };
 
   constructor(
     clock: FakeClock,
-    options: { role: Role; port?: number; host?: string; openedBeforeAttach?: boolean },
+    options: {
+      role: Role;
+      port?: number;
+      host?: string;
+      openedBeforeAttach?: boolean;
+      watch?: number;
+    },
   ) {
     this.#clock = clock;
     this.#inbound = options.role === 'inbound';
+    this.#watch = options.watch ?? watch;
     const peer = { host: options.host ?? '10.1.0.9', port: options.port ?? 5432 };
     const open: OpenEvent = {
       kind: 'open',
       ...clock.next(),
+      watch: this.#watch,
       connection: this.number,
       transport: 'tcp',
       role: options.role,
@@ -81,6 +90,7 @@ export class FakeConnection {
     this.#clock.sensor.push({
       kind: 'close',
       ...this.#clock.next(),
+      watch: this.#watch,
       connection: this.number,
       sentBytes: this.#next.sent,
       receivedBytes: this.#next.received,
@@ -97,6 +107,7 @@ export class FakeConnection {
     const event: DataEvent = {
       kind: 'data',
       ...this.#clock.next(),
+      watch: this.#watch,
       connection: this.number,
       direction,
       position: this.#next[direction],

@@ -16,6 +16,8 @@ import { Window } from './window.ts';
 
 /** What a tracked socket costs in memory beside its chunks, about. */
 const connectionBytes = 640;
+/** Before a connection's index in its id. */
+const idPrefix = 'c';
 
 export class Flight {
   readonly instance: Watched;
@@ -65,6 +67,10 @@ export class Flight {
 
   get names(): Tracked[] {
     return this.#follower.names();
+  }
+
+  byId(id: string): Tracked | null {
+    return this.connections.get(Number(id.slice(idPrefix.length))) ?? null;
   }
 
   open(event: OpenEvent, at: Instant): void {
@@ -228,7 +234,7 @@ export class Flight {
     const peer = { address: options.peer.host, port: options.peer.port };
     const tracked = new Tracked({
       index,
-      id: `c${index}`,
+      id: `${idPrefix}${index}`,
       direction: options.inbound ? 'inbound' : 'outbound',
       transport: options.transport,
       client: options.inbound ? peer : local,

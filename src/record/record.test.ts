@@ -330,6 +330,45 @@ describe('a process that dies', () => {
   });
 });
 
+describe('what is no failure', () => {
+  it('a process that ends in order', async () => {
+    await serve();
+    for (const [code, signal] of [
+      [0, null],
+      [null, 15],
+      [143, null],
+    ] as const) {
+      recorder.exited('i1', { at: clock.at, code, signal, oomKilled: false });
+    }
+    await recorder.settle();
+    expect(suspicions).toEqual([]);
+  });
+
+  it('an exception that the app calls a warning', async () => {
+    await serve();
+    const stack = 'Error: retried\n    at f (/app/f.js:1:1)';
+    const web = new FakeConnection(clock, { role: 'inbound' }).client(get('/a'));
+    log(JSON.stringify({ level: 40, err: { type: 'Error', message: 'retried', stack } }));
+    web.server(answer(200, 'fine'));
+    await recorder.settle();
+    expect(suspicions).toEqual([]);
+  });
+});
+
+describe('memory', () => {
+  it('is bounded over all instances together', async () => {
+    start({ windowBytesMax: 1 << 20, totalBytesMax: 1 << 20 });
+    for (let n = 1; n <= 4; n++) {
+      await recorder.watch({ ...instance, id: `i${n}`, netns: n, booted: true });
+      const web = new FakeConnection(clock, { role: 'inbound', watch: n });
+      for (let i = 0; i < 2000; i++) web.client(get('/a')).server(answer(200, 'x'.repeat(200)));
+      expect(recorder.status().heldBytes).toBeLessThan(1.2 * (1 << 20));
+    }
+    expect(recorder.status()).toMatchObject({ instances: 4, lostBytes: {} });
+    expect(recorder.status().heldBytes).toBeGreaterThan(1 << 19);
+  });
+});
+
 describe('an exception on the log', () => {
   it('belongs to the one request in flight', async () => {
     await serve();

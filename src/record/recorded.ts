@@ -4,6 +4,7 @@ import type { Recording } from '../domain/recording.ts';
 import type { Instant } from '../domain/time.ts';
 import { protocols } from '../protocols/protocols.ts';
 import type { Store } from '../store/store.ts';
+import { isFailure } from '../symptoms/failures.ts';
 import type { Suspicion } from '../symptoms/symptoms.ts';
 import { bootEvidence, type Source } from './evidence.ts';
 import { Flight } from './flight.ts';
@@ -92,6 +93,7 @@ export class Recorded {
   }
 
   exited(exit: ProcessExit, seenAt: Instant): void {
+    if (!isFailure(exit)) return;
     if (this.#booting) this.#bootExit = { exit, seenAt };
     else this.#suspects.exited(exit, seenAt);
   }
