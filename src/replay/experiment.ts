@@ -1,17 +1,16 @@
 /** One process in one sandbox: boots it, sends it requests, and says what came of each. */
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Failure } from '../domain/failure.ts';
 import type { Observed, Outcome } from '../domain/outcome.ts';
 import { type Instant, now } from '../domain/time.ts';
 import { type Engine, EngineError } from '../engine/engine.ts';
 import { failuresOf } from '../symptoms/failures.ts';
-import { fingerprintOf } from '../symptoms/fingerprint.ts';
 import type { SendResult } from '../world/messages.ts';
 import { appContainer } from './app-container.ts';
 import type { Assets } from './assets.ts';
 import { ExceptionWatch } from './exception-watch.ts';
 import type { ImageRuntime } from './image-runtime.ts';
+import { noAnswerOf, unansweredFailure } from './no-answer.ts';
 import type { ManyOptions, ManyRequest, ReplayLimits } from './replay.ts';
 import { hostsText, type Sandbox } from './sandbox.ts';
 import { Scopes } from './scope.ts';
@@ -38,7 +37,9 @@ interface Sent {
   raisedBefore: number;
 }
 
-const exitAfterHangUpMs = 2000;
+/** How long the engine may take to tell of a death that shows already. */
+const exitAfterHangUpMs = 5000;
+const probeTimeoutMs = 3000;
 /** How long the clock may be off before it is said. */
 const clockToleranceMs = 60_000;
 
@@ -213,14 +214,17 @@ export class Experiment {
   /** Late calls, log lines and deaths are waited for. */
   async #settle(result: SendResult | null): Promise<void> {
     const { sandbox, limits } = this.#options;
-    const hungUp = result !== null && result.answer === null && result.noAnswer !== 'timeout';
+    const { ended } = this.#watching;
     const quiet = { quietMs: limits.settleMs, timeoutMs: limits.settleMs * 3 };
-    const settled = sandbox.link.call('settle', quiet);
-    await Promise.race([
-      hungUp ? settled.then(() => sleep(exitAfterHangUpMs - limits.settleMs)) : settled,
-      this.#watching.ended,
-    ]);
+    await Promise.race([sandbox.link.call('settle', quiet), ended]);
+    if (!this.isOver) {
+      const probing = sandbox.link.call('probe', { timeoutMs: probeTimeoutMs });
+      const liveness = await Promise.race([probing, ended]);
+      if (liveness === 'busy') this.#caveats.push('the app did not react any more afterwards');
+      if (liveness === 'dead') await this.#orEnded(sleep(exitAfterHangUpMs, null, { ref: false }));
+    }
     if (this.isOver) await this.#watching.untilLogEnded();
+    else if ((result?.answer?.status ?? 0) >= 500) await this.#watching.untilLogged(result!.sentAt);
   }
 
   async #notReady(reason: string): Promise<Outcome> {
@@ -243,17 +247,18 @@ export class Experiment {
       raisedFrom: isOnly ? 0 : sent.raisedBefore,
       raisedUntil: next?.raisedBefore ?? Number.POSITIVE_INFINITY,
     });
+    const route = sent.request?.trigger.route ?? null;
     const failures = await failuresOf({
       at: sent.result?.sentAt ?? sent.from,
       status: observed.answer?.status ?? null,
-      route: sent.request?.trigger.route ?? null,
+      route,
       log: observed.log.filter((line) => line.at >= sent.from),
       exit: observed.exit,
       locate: this.#options.locate,
     });
     const { noAnswer } = observed;
     if (failures.length === 0 && noAnswer !== null && sent.result !== null) {
-      failures.push(unansweredFailure(sent, noAnswer));
+      failures.push(unansweredFailure({ at: sent.from, noAnswer, route }));
     }
     if (failures.length > 0) return { kind: 'failed', failures, observed };
     return { kind: 'succeeded', observed };
@@ -283,18 +288,4 @@ export class Experiment {
       tookMs: (now() - this.#startedAt) / 1000,
     };
   }
-}
-
-/** A request that gets no answer has not succeeded, whatever else was seen. */
-function unansweredFailure(sent: Sent, noAnswer: string): Failure {
-  const parts = {
-    ...{ kind: 'server-error' as const, trace: null, status: null, exit: null },
-    ...{ route: sent.request?.trigger.route ?? null, message: `no answer: ${noAnswer}` },
-  };
-  return { ...parts, at: sent.from, fingerprint: fingerprintOf(parts) };
-}
-
-function noAnswerOf(result: SendResult | null, hasEnded: boolean): string | null {
-  if (hasEnded) return 'process exited';
-  return result?.noAnswer ?? null;
 }

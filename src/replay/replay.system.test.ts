@@ -279,6 +279,37 @@ describe('a process that dies', () => {
   });
 });
 
+describe('what comes after an answer', () => {
+  const answering = (afterwards: string) => `
+    require('node:http').createServer((request, response) => {
+      response.statusCode = 202;
+      response.end('{}', () => setImmediate(() => { ${afterwards} }));
+    }).listen(3000);`;
+  const sent = async (afterwards: string) => {
+    const imageId = await apps.build(answering(afterwards));
+    const talk = [
+      ['>', fake.httpRequest('POST /messages')],
+      ['<', fake.httpAnswer('{}')],
+    ] as const;
+    const server = { address: '172.30.0.5', port: 3000 };
+    const inbound = { id: 't', direction: 'inbound' as const, server, talk };
+    const trigger = fake.recording([fake.connection(inbound)], { trigger: 't' });
+    return replayer.replay({ ...options({ imageId }), boot: fake.recording([]), trigger });
+  };
+
+  it('counts: a death, an endless loop, a promise that nobody caught', async () => {
+    const dead = await sent('let late; late.now()');
+    expect(failureOf(dead)).toContain("reading 'now'");
+    expect((dead as { observed: Observed }).observed.answer?.status).toBe(202);
+    const busy = await sent('for (;;);');
+    expect((busy as { observed: Observed }).observed.caveats).toEqual([
+      'the app did not react any more afterwards',
+    ]);
+    expect(failureOf(await sent('Promise.reject(new Error("lost"))'))).toBe('Error: lost');
+    expect(failureOf(await sent('console.log("done")'))).toBe(null);
+  });
+});
+
 const fixed = shop.replace('row.name.trim()', "(row.name ?? 'nobody').trim()");
 
 /** An engine that makes no container once the replayer stands. */

@@ -1,4 +1,5 @@
 /** Everything that is observed of the app while it runs in its sandbox. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogLine, ProcessExit } from '../domain/app.ts';
 import type { Divergence, Observed, Served } from '../domain/outcome.ts';
 import type { Instant } from '../domain/time.ts';
@@ -7,6 +8,9 @@ import type { WorldLink } from './world-link.ts';
 
 /** How long the last lines of a process that ended may take to arrive. */
 const logEndTimeoutMs = 3000;
+/** How long the first line about a failed answer may take, and the next one after it. */
+const traceTimeoutMs = 1000;
+const lineGapMs = 40;
 
 /** What a Node that is watched says when it ends; not the app's own words. */
 const debuggerFarewell = 'Waiting for the debugger to disconnect...';
@@ -65,6 +69,17 @@ export class Watching {
     });
     await Promise.race([this.#logEnded, timeUp]);
     clearTimeout(timer);
+  }
+
+  /** After a failed answer: the engine may be slow to hand on what was printed of it. */
+  async untilLogged(since: Instant): Promise<void> {
+    const deadlineMs = performance.now() + traceTimeoutMs;
+    const isLogged = () => this.log.some((line) => line.at >= since);
+    while (!isLogged() && performance.now() < deadlineMs) await sleep(20);
+    for (let count = -1; count < this.log.length && performance.now() < deadlineMs; ) {
+      count = this.log.length;
+      await sleep(lineGapMs);
+    }
   }
 
   stop(): void {

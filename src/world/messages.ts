@@ -30,6 +30,9 @@ export type ReadyResult =
   | { kind: 'ready'; tookMs: number; health: string | null }
   | { kind: 'timeout'; reason: string };
 
+/** `busy`: it is there, and does not react within the time. */
+export type Liveness = 'alive' | 'dead' | 'busy';
+
 export interface SendParams {
   /** Inbound exchange of the scope's recording. */
   exchangeId: string;
@@ -70,6 +73,8 @@ export interface Calls {
   send: [SendParams, SendResult];
   /** Resolves once no question has been asked for `quietMs`. */
   settle: [{ quietMs: number; timeoutMs: number }, null];
+  /** Whether the app still reacts: see `probe` in readiness.ts. */
+  probe: [{ timeoutMs: number }, Liveness];
 }
 
 export type CallName = keyof Calls;

@@ -2,7 +2,7 @@
 import net from 'node:net';
 import type { Endpoint } from '../domain/wire.ts';
 import { appAddress, worldAddress } from './cable.ts';
-import type { ReadyResult } from './messages.ts';
+import type { Liveness, ReadyResult } from './messages.ts';
 import { sendRequest } from './sender.ts';
 
 export interface ReadinessOptions {
@@ -42,6 +42,27 @@ export async function untilReady(options: ReadinessOptions): Promise<ReadyResult
     await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
   return { kind: 'timeout', reason };
+}
+
+/**
+ * Connects and hangs up at once, as load balancers do, and waits until the app hangs up as well.
+ * It does so in its turn: what it had begun before, its own death included, has happened by then.
+ */
+export function probe(port: number, timeoutMs: number): Promise<Liveness> {
+  return new Promise((resolve) => {
+    const host = appAddress.v4;
+    const socket = net.connect({ host, port, localAddress: worldAddress.v4, allowHalfOpen: true });
+    const end = (liveness: Liveness) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(liveness);
+    };
+    const timer = setTimeout(() => end('busy'), timeoutMs);
+    socket.on('connect', () => socket.end());
+    socket.on('end', () => end('alive'));
+    socket.on('error', () => end('dead'));
+    socket.resume();
+  });
 }
 
 function accepts(port: number): Promise<boolean> {

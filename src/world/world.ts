@@ -12,6 +12,7 @@ import { Directory, isLoopback } from './directory.ts';
 import { as, type Recorded, recordedOf } from './entry.ts';
 import type {
   BeginParams,
+  Liveness,
   ReadyParams,
   ReadyResult,
   Replayable,
@@ -21,7 +22,7 @@ import type {
 } from './messages.ts';
 import { Notebook } from './notebook.ts';
 import type { Attempt } from './packets.ts';
-import { untilReady } from './readiness.ts';
+import { probe, untilReady } from './readiness.ts';
 import { requestBytesOf, whyNotReplayable } from './replayable.ts';
 import { sendRequest } from './sender.ts';
 import { TcpServers } from './tcp.ts';
@@ -162,6 +163,10 @@ export class World {
       if (waitMs <= 0 || this.#over.signal.aborted) return null;
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
+  }
+
+  async probe({ timeoutMs }: { timeoutMs: number }): Promise<Liveness> {
+    return probe(this.#need().appPort, timeoutMs);
   }
 
   /** Something was seen on the cable: tells of it when nobody here listens for it. */
