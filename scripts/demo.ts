@@ -1,5 +1,6 @@
 // The tour of the README, run for real: every line printed below a `$` came from that command.
-// `--keep` leaves the platform running; `orders` or `inbox` tells one of the two stories only.
+// `--keep` leaves the platform running; `--verbose` shows the server's log; `orders` or `inbox`
+// tells one of the two stories only.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { type HttpAnswer, Platform, until } from '../test/parts/platform.ts';
@@ -20,7 +21,7 @@ interface IssueRow {
 
 async function main(): Promise<number> {
   const ports = { apiPort: await freePort(), routerPort: await freePort() };
-  const platform = new Platform(ports);
+  const platform = new Platform({ ...ports, verbose: process.argv.includes('--verbose') });
   let postgres: TestPostgres | null = null;
   const cleanUp = async () => {
     await platform.stop();

@@ -3,8 +3,8 @@
  * earlier requests as it takes. Not reproducible is a result too, with its reason.
  */
 import type { Release } from '../domain/app.ts';
-import type { Issue, Occurrence } from '../domain/failure.ts';
-import type { Outcome, Reproduction, ReproductionRun } from '../domain/outcome.ts';
+import type { Failure, Issue, Occurrence } from '../domain/failure.ts';
+import type { Outcome, Raised, Reproduction, ReproductionRun } from '../domain/outcome.ts';
 import type { Recording } from '../domain/recording.ts';
 import type { Replayer, ReplayOptions } from '../replay/replay.ts';
 import type { Locate } from '../symptoms/symptoms.ts';
@@ -105,9 +105,26 @@ async function conclude(options: {
     const reason = `it failed alike, but asked for what the recording does not hold: ${asked}`;
     return { kind: 'not-reproduced', ...result, reason, runs: kept };
   }
-  const watched = await experiment(prefix, true);
-  if (isSame(watched, occurrence)) kept.push(runOf(watched));
+  const raised = raisedIn(await experiment(prefix, true), occurrence);
+  if (kept[0] !== undefined) kept[0] = { ...kept[0], raised };
   return { kind: 'reproduced', ...result, prefix, runs: kept };
+}
+
+/**
+ * What a run under the debugger saw, if it failed at the same place. It is no evidence of its own:
+ * with a debugger attached V8 gives some functions other names, hence other fingerprints.
+ */
+function raisedIn(outcome: Outcome, occurrence: Occurrence): Raised[] {
+  if (outcome.kind !== 'failed') return [];
+  const wanted = placeOf(occurrence.failure);
+  const isThere = outcome.failures.some((failure) => placeOf(failure) === wanted);
+  return isThere ? outcome.observed.raised : [];
+}
+
+/** Type and innermost line of the app's own, without names of functions. */
+function placeOf({ trace, message }: Failure): string {
+  const own = trace?.lines.find((line) => line.inApp);
+  return `${trace?.type ?? message} ${own?.file} ${own?.text}`;
 }
 
 /** Why a replay cannot say anything, known before the first one. */
