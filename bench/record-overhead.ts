@@ -21,7 +21,8 @@ const workloads: Record<string, Workload> = {
   lone: { path: '/', connections: 1, everyMs: 0, says: 'hello-world, one connection' },
   bursts: { path: '/large', connections: 30, everyMs: 30, says: 'bursts of 30 with 200 KB each' },
 };
-const warmSeconds = 0.5;
+/** Longer than what is kept of the first requests takes to be read: a recorder runs for weeks. */
+const warmSeconds = 1.5;
 const port = 3000;
 
 interface Usage {
@@ -38,12 +39,11 @@ interface Run extends LoadResult {
   appBytes: number;
 }
 
-type Recorded = Run & RecordingCost & { undeclaredBytes: number };
+type Recorded = Run & RecordingCost & { idleMib: number; undeclaredBytes: number };
 
 interface Parts {
   app: Helper;
   load: Helper;
-  recorder: Helper;
   netns: number;
 }
 
@@ -84,16 +84,14 @@ async function main(): Promise<void> {
     cleanUps.push(() => made.end());
     return made;
   };
-  const file = (name: string) => join(import.meta.dirname, 'overhead', `${name}.ts`);
   const url = postgres.url.replace('127.0.0.1', network.outside);
   const appArguments = [file('app'), network.inside, String(port), url];
   const app = helper(network.command(process.execPath, ...appArguments));
   await app.ask('ready');
   const load = helper([process.execPath, [file('load'), network.inside, String(port)]]);
-  const recorder = helper([process.execPath, [file('recorder')]]);
-  const parts: Parts = { app, load, recorder, netns: network.netns };
+  const parts: Parts = { app, load, netns: network.netns };
   const figures: Figures = {};
-  const costs: RecordingCost[] = [];
+  const costs: Recorded[] = [];
   for (const name of chosen) {
     const pairs = await pairsOf(parts, workloads[name]!);
     costs.push(...pairs.map(({ recorded }) => recorded));
@@ -105,48 +103,51 @@ async function main(): Promise<void> {
 }
 
 async function pairsOf(parts: Parts, workload: Workload): Promise<Pair[]> {
-  await bareRun(parts, workload, warmSeconds);
-  await recordedRun(parts, workload, warmSeconds);
   const pairs: Pair[] = [];
   for (let round = 0; round < rounds; round++) {
     // Each goes first as often as the other: machines drift.
-    const first = round % 2 === 0 ? await bareRun(parts, workload, seconds) : null;
-    const recorded = await recordedRun(parts, workload, seconds);
-    pairs.push({ bare: first ?? (await bareRun(parts, workload, seconds)), recorded });
+    const first = round % 2 === 0 ? await runOf(parts, workload) : null;
+    const recorded = await recordedRun(parts, workload);
+    pairs.push({ bare: first ?? (await runOf(parts, workload)), recorded });
   }
   return pairs;
 }
 
-/** No sensor in the kernel at all. */
-async function bareRun(parts: Parts, workload: Workload, forSeconds: number): Promise<Run> {
+/** Without a recorder there is no sensor in the kernel at all. */
+async function runOf(parts: Parts, workload: Workload, recorder?: Helper): Promise<Run> {
   const { app, load } = parts;
+  // Connections to the database that are older than the sensor would not be seen from their start.
   await app.ask('reset');
   const before = await app.ask<Usage>('usage');
-  const told = await load.ask<LoadResult>('run', { ...workload, seconds: forSeconds });
+  await recorder?.ask('watch', { netns: parts.netns, port });
+  await load.ask('run', { ...workload, seconds: warmSeconds });
+  await recorder?.ask('mark');
+  const warm = await app.ask<Usage>('usage');
+  const told = await load.ask<LoadResult>('run', { ...workload, seconds });
   await app.ask('reset');
   const after = await app.ask<Usage>('usage');
   return {
     ...told,
     perSecond: told.exchanges / told.seconds,
-    appCpuUs: (after.cpuUs - before.cpuUs) / told.exchanges,
+    appCpuUs: (after.cpuUs - warm.cpuUs) / told.exchanges,
     appBytes: after.receivedBytes + after.sentBytes - (before.receivedBytes + before.sentBytes),
   };
 }
 
-async function recordedRun(
-  parts: Parts,
-  workload: Workload,
-  forSeconds: number,
-): Promise<Recorded> {
-  const { app, recorder, netns } = parts;
-  // Connections to the database that are older than the sensor would not be seen from their start.
-  await app.ask('reset');
-  await recorder.ask('start', { netns, port });
-  const run = await bareRun(parts, workload, forSeconds);
-  const cost = await recorder.ask<RecordingCost>('stop');
-  // What passed the app's sockets, was not passed on, and has no gap that says so.
-  const undeclaredBytes = run.appBytes - cost.seenBytes - cost.gapBytes;
-  return { ...run, ...cost, undeclaredBytes };
+/** With a recorder of its own, whose memory is then nobody else's. */
+async function recordedRun(parts: Parts, workload: Workload): Promise<Recorded> {
+  const recorder = new Helper([process.execPath, [file('recorder')]]);
+  try {
+    await recorder.ask('ready');
+    const idleMib = residentMibOf(recorder.pid);
+    const run = await runOf(parts, workload, recorder);
+    const cost = await recorder.ask<RecordingCost>('stop');
+    // What passed the app's sockets, was not passed on, and has no gap that says so.
+    const undeclaredBytes = run.appBytes - cost.seenBytes - cost.gapBytes;
+    return { ...run, ...cost, idleMib, undeclaredBytes };
+  } finally {
+    await recorder.end();
+  }
 }
 
 function figuresOf(name: string, pairs: readonly Pair[]): Figures {
@@ -190,28 +191,27 @@ function figuresOf(name: string, pairs: readonly Pair[]): Figures {
   };
 }
 
-function memoryFigures(costs: readonly RecordingCost[], emptyMib: number): Figures {
-  const most = (of: (cost: RecordingCost) => number) => Math.max(...costs.map(of));
-  const total = most((cost) => cost.sensorMib + cost.mapsMib + cost.recorderMib - emptyMib);
-  const recorderMib = most((cost) => cost.recorderMib);
-  const mib = (value: number) => ({ value, unit: 'MiB', ratio: value / emptyMib });
-  const against = 'of an empty Node process';
-  return {
-    empty_node_memory: { ...mib(emptyMib), against },
-    recorder_memory: { ...mib(recorderMib), against },
-    sensor_memory: {
-      ...mib(most((cost) => cost.sensorMib)),
-      against: `${against}; 64 are the ring`,
-    },
-    kernel_maps_memory: {
-      ...mib(most((cost) => cost.mapsMib)),
-      against: `${against}; ring left out`,
-    },
-    recording_memory: {
-      ...mib(total),
-      against: `${against}; sensor + maps + what the recorder's process has above it`,
-    },
+function memoryFigures(costs: readonly Recorded[], emptyMib: number): Figures {
+  const most = (of: (cost: Recorded) => number, says = '') => {
+    const value = Math.max(...costs.map(of));
+    const against = `of an empty Node process${says && `; ${says}`}`;
+    return { value, unit: 'MiB', ratio: value / emptyMib, against };
   };
+  const recording = (cost: Recorded) =>
+    cost.sensorMib + cost.mapsMib + cost.recorderMib - cost.idleMib;
+  return {
+    empty_node_memory: most(() => emptyMib),
+    recorder_idle_memory: most((cost) => cost.idleMib, 'its modules loaded, nothing watched'),
+    recorder_memory: most((cost) => cost.recorderMib),
+    recorder_peak_memory: most((cost) => cost.recorderPeakMib),
+    sensor_memory: most((cost) => cost.sensorMib, '64 of them are the ring'),
+    kernel_maps_memory: most((cost) => cost.mapsMib, 'the ring left out'),
+    recording_memory: most(recording, 'sensor, maps, and what the recorder grew by'),
+  };
+}
+
+function file(name: string): string {
+  return join(import.meta.dirname, 'overhead', `${name}.ts`);
 }
 
 /** A Node process that does nothing but wait. */

@@ -57,10 +57,10 @@ export function cpuMsOf(pid: number): number {
   return ns.reduce((sum, each) => sum + each, 0) / 1e6;
 }
 
-/** Resident memory of a process. */
-export function residentMibOf(pid: number): number {
+/** Resident memory of a process: now, or the most it ever had. */
+export function residentMibOf(pid: number, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024;
 }
 
 /** Memory that the kernel holds for the BPF maps and programs of a process, its ring included. */

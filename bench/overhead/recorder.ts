@@ -13,6 +13,7 @@ export interface RecordingCost {
   recorderCpuMs: number;
   sensorCpuMs: number;
   recorderMib: number;
+  recorderPeakMib: number;
   sensorMib: number;
   /** What the kernel holds beside the ring, which is in the sensor's memory already. */
   mapsMib: number;
@@ -32,12 +33,15 @@ let kept = 0;
 let before = { recorderMs: 0, sensorMs: 0 };
 
 void answer({
-  start: async ({ netns, port }: { netns: number; port: number }) => {
-    kept = 0;
+  ready: () => null,
+  watch: async ({ netns, port }: { netns: number; port: number }) => {
     sensor = await startSensor({ ringMib });
     recorder = record({ sensor, logger: silent, store });
     await recorder.watch({ id: 'bench', app: 'bench', releaseNumber: 1, netns, port });
     await recorder.healthy('bench');
+  },
+  /** From here on its cost counts. */
+  mark: () => {
     before = spentMs();
   },
   stop: async (): Promise<RecordingCost> => {
@@ -45,6 +49,7 @@ void answer({
     const spent = spentMs();
     const memory = {
       recorderMib: residentMibOf(process.pid),
+      recorderPeakMib: residentMibOf(process.pid, 'VmHWM'),
       sensorMib: residentMibOf(sensor.pid),
       mapsMib: kernelMibOf(sensor.pid) - ringMib,
     };
