@@ -11,6 +11,8 @@ import { turnRoute } from './routes.ts';
 import { ownerOf, type Span, spansOf } from './spans.ts';
 import type { RecordLimits } from './types.ts';
 
+const triesForExact = 10;
+
 interface Kept {
   id: string;
   exact: boolean;
@@ -53,8 +55,9 @@ export class Corpus {
     const max = this.#limits.samplesPerRoute;
     reservoir.seen++;
     if (reservoir.kept.length + reservoir.waiting < max) return true;
-    if (reservoir.kept.some((each) => !each.exact)) return true;
-    return Math.random() < max / reservoir.seen;
+    // One whose calls are surely its own is worth more tries; on a busy app it may never come.
+    const tries = reservoir.kept.some((each) => !each.exact) ? triesForExact : 1;
+    return Math.random() < (tries * max) / reservoir.seen;
   }
 }
 
