@@ -70,6 +70,11 @@ export function judgeCallsAfter(options: {
   return pass(`${said}${extra.length === 0 ? '' : ', all of a form that siblings make'}`);
 }
 
+/** Calls that one run makes beyond those of another. */
+export function callsBeyond(before: readonly Served[], after: readonly Served[]): Served[] {
+  return surplus(callsOf(after), callsOf(before));
+}
+
 interface Forms {
   any: Set<string>;
   /** Forms that every successful sibling makes, with a title for people. */

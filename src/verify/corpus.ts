@@ -13,7 +13,7 @@ import type { Evidence, Verification } from './verify.ts';
  * (ids, times), and once on the patched. Whatever else differs fails.
  */
 export async function judgeCorpus(state: Verification, build: Build): Promise<Answer> {
-  const corpus = state.options.corpus.slice(0, state.limits.corpusMax);
+  const corpus = spread(state.options.corpus, state.limits.corpusMax);
   let equal = 0;
   for (const evidence of corpus) {
     const old = await baselineOf(state, evidence);
@@ -30,6 +30,21 @@ export async function judgeCorpus(state: Verification, build: Build): Promise<An
   }
   if (equal === 0) return unknown('no successful request could be replayed on the old code');
   return pass(`${equal} recorded successes get the same answers and make the same calls`);
+}
+
+/** Exported for its test: one of each route in turn, the routes in their given order. */
+export function spread(corpus: readonly Evidence[], max: number): Evidence[] {
+  const turns = new Map<string | null, number>();
+  const ranked = corpus.map((evidence) => {
+    const { route } = evidence.recording;
+    const turn = turns.get(route) ?? 0;
+    turns.set(route, turn + 1);
+    return { evidence, turn };
+  });
+  return ranked
+    .sort((a, b) => a.turn - b.turn)
+    .slice(0, max)
+    .map(({ evidence }) => evidence);
 }
 
 /** Two replays of old code, or null when it does not succeed alike both times. */

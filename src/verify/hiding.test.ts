@@ -41,6 +41,16 @@ describe('hiding', () => {
     ['early return of a constant', `if (!order.customer) return {}; ${line}`, 'early way out'],
     ['process handler', `process.on('uncaughtException', () => {}); ${line}`, 'process-wide'],
     ['eval', `eval('1'); ${line}`, 'runs other code'],
+    [
+      'promise swallowed by the second handler',
+      `await work().then((v) => v, () => null); ${line}`,
+      'swallows',
+    ],
+    [
+      'error middleware that answers success',
+      `${line} }); app.use((error, req, res, next) => { res.json({});`,
+      'swallows',
+    ],
     ['log only', `try { ${line} } catch (e) { console.log(e); }`, 'swallows'],
   ])('refuses: %s', (_, replacement, expected) => {
     expect(judge((text) => text.replace(line, replacement))).toContain(expected);
@@ -78,6 +88,10 @@ describe('hiding', () => {
       `let q; try { q = JSON.parse(req.body); } catch { return res.status(400).json({}); } ${line}`,
     ],
     ['a handler that rethrows', `try { ${line} } catch (e) { cleanup(); throw e; }`],
+    [
+      'error middleware that says that it failed',
+      `${line} }); app.use((error, req, res, next) => { res.status(500).json({});`,
+    ],
     ['a handler that passes on', `try { ${line} } catch (e) { next(e); }`],
     [
       'a selective handler',

@@ -124,9 +124,12 @@ function noteTry(node: SyntaxNode, traits: Traits, excerpt: (n: SyntaxNode) => s
 
 function noteCall(node: SyntaxNode, traits: Traits, excerpt: (n: SyntaxNode) => string): void {
   const path = memberPath(node.callee as SyntaxNode) ?? '';
-  const [first] = node.arguments as SyntaxNode[];
+  const [first, second] = node.arguments as SyntaxNode[];
   const property = (node.callee as SyntaxNode).property as SyntaxNode | undefined;
-  if (property?.name === 'catch' && first !== undefined && !has(first, isThrowing)) {
+  const name = property?.name;
+  const catches = name === 'catch' ? first : name === 'then' ? second : undefined;
+  const swallows = catches !== undefined && !has(catches, isThrowing);
+  if (swallows || (name === 'use' && first !== undefined && isMildHandler(first))) {
     traits.broadCatches.push(excerpt(node).slice(-80));
   }
   const event = first?.type === 'Literal' ? String(first.value) : '';
@@ -185,6 +188,21 @@ function isRefusal(node: SyntaxNode): boolean {
 function isClientError(node: unknown): boolean {
   const value = (node as SyntaxNode | undefined)?.value;
   return typeof value === 'number' && value >= 400 && value < 500;
+}
+
+/** `use((error, request, response, next) => ...)` that neither passes on nor answers a failure. */
+function isMildHandler(node: SyntaxNode): boolean {
+  if (/^TS(As|Satisfies)Expression$/.test(node.type)) {
+    return isMildHandler(node.expression as SyntaxNode);
+  }
+  if (!isFunction(node) || (node.params as SyntaxNode[]).length !== 4) return false;
+  const body = node.body as SyntaxNode;
+  return !has(body, isThrowing) && !has(body, isFailureAnswer);
+}
+
+function isFailureAnswer(node: SyntaxNode): boolean {
+  if (isRefusal(node)) return true;
+  return node.type === 'Literal' && typeof node.value === 'number' && node.value >= 500;
 }
 
 /** The handler passes the error on at its own top level, whatever it was. */

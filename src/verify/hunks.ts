@@ -14,36 +14,47 @@ export interface NeededHunks {
 
 /**
  * Takes hunks away one after the other, building and replaying each time; one that can go
- * without the failure coming back goes. A single hunk is needed: check 1 shows it. Hunks of
- * tests stay: they are not there to mend anything.
+ * without the failure coming back goes, unless the build or the repository's own tests and types
+ * need it. A single hunk is needed: check 1 shows it. Hunks of tests stay: they are not there to
+ * mend anything.
  */
-export async function neededHunks(state: Verification, made: Build[]): Promise<NeededHunks> {
+export async function neededHunks(
+  state: Verification,
+  made: Build[],
+  testsPass: (build: Build) => Promise<boolean>,
+): Promise<NeededHunks> {
   const { options, limits } = state;
   let { diff } = state;
-  let index = hunkCount(diff) - 1;
-  let dropped = 0;
-  while (index >= 0 && sourceHunks(diff) > 1) {
-    if (isTestPath(filesOf(diff).flatMap((file) => file.hunks)[index]?.file ?? '')) {
-      index--;
-      continue;
-    }
+  const found = { dropped: 0, unbuilt: 0, untested: 0 };
+  for (let index = hunkCount(diff) - 1; index >= 0 && sourceHunks(diff) > 1; index--) {
+    if (isTestPath(filesOf(diff).flatMap((file) => file.hunks)[index]?.file ?? '')) continue;
     const smaller = withoutHunk(diff, index);
     options.onProgress(`replaying without hunk ${index + 1} of ${hunkCount(diff)}`);
     const built = await buildPatched(options, limits, smaller);
-    if (built.kind === 'built') {
-      made.push(built.build);
-      const outcome = await replayPatched(state, built.build, options.evidence);
-      if (outcome.kind === 'succeeded') {
-        diff = smaller;
-        dropped++;
-      }
+    if (built.kind === 'failed') {
+      found.unbuilt++;
+      continue;
     }
-    index--;
+    made.push(built.build);
+    const outcome = await replayPatched(state, built.build, options.evidence);
+    if (outcome.kind !== 'succeeded') continue;
+    if (await testsPass(built.build)) {
+      diff = smaller;
+      found.dropped++;
+    } else found.untested++;
   }
-  const left = sourceHunks(diff);
+  return { diff, answer: pass(said(sourceHunks(diff), found)) };
+}
+
+function said(left: number, found: { dropped: number; unbuilt: number; untested: number }): string {
+  const others = [
+    found.unbuilt > 0 ? `${found.unbuilt} for it to build` : null,
+    found.untested > 0 ? `${found.untested} for its tests and types` : null,
+  ].filter((text) => text !== null);
+  const why = others.length === 0 ? '' : `, ${others.join(' and ')}`;
   const kept =
-    left === 1 ? 'without its one hunk the error is back' : `all ${left} hunks are needed`;
-  return { diff, answer: pass(dropped === 0 ? kept : `${kept}; ${dropped} not needed, dropped`) };
+    left === 1 ? 'without its one hunk the error is back' : `all ${left} hunks are needed${why}`;
+  return found.dropped === 0 ? kept : `${kept}; ${found.dropped} not needed, dropped`;
 }
 
 function sourceHunks(diff: string): number {

@@ -23,8 +23,15 @@ const siblings = [
   sample({}),
   sample({ request: { path: { id: '8' }, body: { currency: 'USD' } } }),
 ];
-const judge = (after: Partial<Sample>, trigger: Partial<Sample> = {}, others = siblings) =>
-  judgeOutcome(sample(after), sample(trigger), others);
+const judge = (
+  after: Partial<Sample>,
+  trigger: Partial<Sample> = {},
+  others = siblings,
+  bringsZero = false,
+) => {
+  const samples = { after: sample(after), trigger: sample({ status: 500, ...trigger }) };
+  return judgeOutcome({ ...samples, siblings: others, bringsZero });
+};
 
 describe('judgeOutcome', () => {
   it('passes the shape of siblings, and a null where there is no value', () => {
@@ -68,6 +75,34 @@ describe('judgeOutcome', () => {
     expect(judge({ status: 401 }, absent).answer).toBe('fail');
     const unrelated = { calls: [call({ parameters: ['z'], answer: { rows: [] } })] };
     expect(judge({ status: 404 }, unrelated).answer).toBe('fail');
+  });
+
+  it('does not know what a malformed request should be answered with success', () => {
+    const malformed = { request: { path: { id: 'x' }, body: { currency: 'EUR' } } };
+    expect(judge({}, malformed)).toEqual({
+      answer: 'unknown',
+      reason:
+        'accepted although path.id is not a number; no recorded answer shows what is right then',
+    });
+    expect(judge({}, { ...malformed, status: 202 }).answer).toBe('pass');
+  });
+
+  it('does not know whether a hole is right where the request is at fault', () => {
+    const hole = { body: { id: 7, email: null, items: [{ sku: 'y' }] } };
+    const without = { request: { path: { id: '7' }, body: {} } };
+    expect(judge(hole, without).answer).toBe('unknown');
+    expect(judge({}, without).answer).toBe('pass');
+    const absent = { calls: [call({ answer: { rows: [] } })] };
+    expect(judge(hole, absent).answer).toBe('unknown');
+  });
+
+  it('does not know whether a zero of the patch is right', () => {
+    const zero = { body: { id: 0, email: 'a@b.c', items: [{ sku: 'y' }] } };
+    expect(judge(zero, {}, siblings, true).answer).toBe('unknown');
+    expect(judge(zero)).toMatchObject({
+      answer: 'pass',
+      reason: expect.stringContaining('id is not positive'),
+    });
   });
 
   it('knows nothing without siblings', () => {

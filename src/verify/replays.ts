@@ -1,9 +1,10 @@
 /** Checks 2, 3, 4, 5 and 9: what the patched code does when the failing request comes again. */
-import type { Observed, Outcome, Raised, Served } from '../domain/outcome.ts';
+import type { Divergence, Observed, Outcome, Raised, Served } from '../domain/outcome.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import type { Build } from './build.ts';
-import { judgeCallsAfter, judgeCallsBefore } from './calls.ts';
-import { judgeOutcome } from './outcome-sane.ts';
+import { callsBeyond, judgeCallsAfter, judgeCallsBefore } from './calls.ts';
+import { madeUpIn } from './made-up.ts';
+import { judgeOutcome, type Sample } from './outcome-sane.ts';
 import { sampleOf, sampleOfObserved } from './samples.ts';
 import type { Evidence, Verification } from './verify.ts';
 
@@ -20,9 +21,17 @@ export async function judgeReplays(state: Verification): Promise<void> {
   }
   const first = runs[0];
   state.after = first?.kind === 'succeeded' ? first.observed : null;
-  answers.set('error-gone', goneIn(runs, limits.runs));
+  answers.set('error-gone', goneIn(runs, limits.runs, options.occurrence.failure.fingerprint));
+  const written = strayIn(runs)?.effect === 'write' ? strayIn(runs) : undefined;
+  if (written !== undefined) {
+    answers.set('calls-after-plausible', fail(`it writes what was never seen: ${written.title}`));
+  }
   if (answers.get('error-gone')?.answer === 'pass') await replayOthers(state, build);
-  if (answers.get('error-gone')?.answer !== 'pass' || state.after === null) return;
+  if (answers.get('error-gone')?.answer !== 'pass' || state.after === null) {
+    // What is not known of the error may be known of the calls.
+    if (state.after !== null && runs.at(-1)?.kind === 'succeeded') judgeFirst(state, state.after);
+    return;
+  }
   judgeFirst(state, state.after);
   if (![...answers.values()].some((given) => given.answer === 'fail')) {
     options.onProgress('watching the exceptions it raises');
@@ -56,14 +65,30 @@ export async function replayPatched(
   return outcome;
 }
 
-function goneIn(runs: readonly Outcome[], wanted: number): Answer {
+/** Whether the failure `fingerprint` is gone, as far as the recording can tell. */
+function goneIn(runs: readonly Outcome[], wanted: number, fingerprint: string): Answer {
   const bad = runs.find((run) => run.kind !== 'succeeded');
   const good = runs.filter((run) => run.kind === 'succeeded').length;
+  // Whatever came after a question that could not be answered says nothing about production.
+  const stray = strayIn(runs);
+  const same =
+    bad?.kind === 'failed' && bad.failures.some((found) => found.fingerprint === fingerprint);
+  if (stray !== undefined && !same) {
+    return unknown(`it asks what the recording does not hold: ${stray.title}`);
+  }
   if (bad === undefined) return pass(`no failure in ${good} of ${wanted} replays of the request`);
   if (good > 0) return unknown(`unsteady: ${good} replays went well, then ${endOf(bad)}`);
   if (bad.kind === 'failed') return fail(endOf(bad));
   const crashed = bad.kind === 'not-ready' && bad.observed.exit !== null;
   return crashed ? fail(endOf(bad)) : unknown(endOf(bad));
+}
+
+/** What the runs asked after their start without getting a recorded answer; writes first. */
+function strayIn(runs: readonly Outcome[]): Divergence | undefined {
+  const strays = runs
+    .flatMap((run) => ('observed' in run ? run.observed.divergences : []))
+    .filter((found) => !found.duringBoot);
+  return strays.find((found) => found.effect === 'write') ?? strays[0];
 }
 
 function endOf(outcome: Outcome): string {
@@ -86,7 +111,13 @@ async function replayOthers(state: Verification, build: Build): Promise<void> {
       answers.set('error-gone', fail(`another occurrence still fails: ${endOf(outcome)}`));
       return;
     }
-    if (outcome.kind === 'succeeded') judged++;
+    if (outcome.kind !== 'succeeded') continue;
+    judged++;
+    const sane = outcomeOf(state, other, outcome.observed);
+    if (sane.answer === 'fail') {
+      answers.set('outcome-sane', fail(`in another occurrence, ${sane.reason}`));
+      return;
+    }
   }
   const gone = answers.get('error-gone');
   if (others.length > 0 && gone?.answer === 'pass') {
@@ -97,20 +128,39 @@ async function replayOthers(state: Verification, build: Build): Promise<void> {
 
 function judgeFirst(state: Verification, observed: Observed): void {
   const { options, answers } = state;
-  const siblings = options.siblings.flatMap((recording) => sampleOf(recording) ?? []);
-  const trigger = sampleOf(options.evidence.recording);
-  const after = trigger === null ? null : sampleOfObserved(observed, trigger.request);
-  if (trigger === null || after === null) {
-    answers.set('outcome-sane', unknown('there is no answer to compare with others'));
-    return;
-  }
-  answers.set('outcome-sane', judgeOutcome(after, trigger, siblings));
   const before = servedBefore(state);
-  const refused = after.status >= 400;
+  const refused = (observed.answer?.status ?? 0) >= 400;
   const calls = { before, after: observed.served, refused };
+  const known = answers.get('outcome-sane');
+  if (known?.answer !== 'fail') {
+    answers.set('outcome-sane', outcomeOf(state, options.evidence, observed));
+  }
   answers.set('calls-before-equal', judgeCallsBefore(calls));
   const { divergences } = observed;
+  const siblings = siblingsOf(state);
   answers.set('calls-after-plausible', judgeCallsAfter({ ...calls, divergences, siblings }));
+}
+
+/** Check 3 for one replay: sane, and not by a value that the patch makes up. */
+function outcomeOf(state: Verification, evidence: Evidence, observed: Observed): Answer {
+  const siblings = siblingsOf(state);
+  const trigger = sampleOf(evidence.recording);
+  const after = trigger === null ? null : sampleOfObserved(observed, trigger.request);
+  if (trigger === null || after === null) {
+    return unknown('there is no answer to compare with others');
+  }
+  const { literals: brought, zero } = state.brought;
+  const answer = judgeOutcome({ after, trigger, siblings, bringsZero: zero });
+  if (answer.answer !== 'pass' || after.status >= 400) return answer;
+  const calls = callsBeyond(servedBefore(state), observed.served);
+  const madeUp = madeUpIn({ brought, after, calls, siblings });
+  if (madeUp === null) return answer;
+  const { value, where } = madeUp;
+  return unknown(`"${value}" in ${where} is made up by the patch: no recording shows it is right`);
+}
+
+function siblingsOf({ options }: Verification): Sample[] {
+  return options.siblings.flatMap((recording) => sampleOf(recording) ?? []);
 }
 
 function servedBefore(state: Verification): readonly Served[] {

@@ -3,6 +3,7 @@ import { guardrailRules, guardrails, isTestPath } from '../domain/guardrails.ts'
 import { filesOf } from '../source/patch.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import { type ChangedFile, hidingOf } from './hiding.ts';
+import { bringsZero, literalsBroughtIn } from './made-up.ts';
 import type { Verification } from './verify.ts';
 
 /** Judges the diff as text, against the files of the deployed commit. */
@@ -27,6 +28,7 @@ export async function judgeText(state: Verification): Promise<Answer> {
     const after = await repository.read(applied, path);
     changed.push({ path, before: textOf(before), after: textOf(after) });
   }
+  state.brought = { literals: literalsBroughtIn(changed), zero: bringsZero(changed) };
   const hiding = hidingOf(changed);
   if (hiding.kind === 'hides') return fail(hiding.findings.slice(0, 3).join('; '));
   if (hiding.kind === 'unreadable') return unknown(hiding.reason);

@@ -18,6 +18,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Repository } from '../git/repository.ts';
 import type { Replayer } from '../replay/replay.ts';
 import type { Locate } from '../symptoms/symptoms.ts';
+import type { Answer } from './answer.ts';
 import { answerTextOf } from './answer-text.ts';
 import { type Build, buildPatched } from './build.ts';
 import { judgeCorpus } from './corpus.ts';
@@ -91,6 +92,8 @@ export interface Verification {
   build: Build | null;
   /** The first good replay of the patched code. */
   after: Observed | null;
+  /** Texts and numbers that only the patch knows, and whether it adds a zero. */
+  brought: { literals: ReadonlySet<string>; zero: boolean };
   answers: Map<CheckName, Pick<Check, 'answer' | 'reason'>>;
 }
 
@@ -105,6 +108,7 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
     diff,
     build: null,
     after: null,
+    brought: { literals: new Set(), zero: false },
     answers: new Map(),
   };
   const made: Build[] = [];
@@ -138,9 +142,10 @@ async function ask(state: Verification, made: Build[]): Promise<void> {
   made.push(built.build);
   state.build = built.build;
   await judgeReplays(state);
-  if (failed(state)) return;
+  if (failed(state) || answers.get('error-gone')?.answer !== 'pass') return;
   options.onProgress('taking every hunk away in turn');
-  const needed = await neededHunks(state, made);
+  const testsPass = async (build: Build) => (await ownTests(state, build)).answer === 'pass';
+  const needed = await neededHunks(state, made, testsPass);
   answers.set('every-hunk-needed', needed.answer);
   if (needed.diff !== state.diff) return judgeReduced(state, needed.diff, made);
   await judgeRest(state);
@@ -164,13 +169,17 @@ async function judgeReduced(state: Verification, diff: string, made: Build[]): P
 }
 
 async function judgeRest(state: Verification): Promise<void> {
-  const { options, limits, answers, build } = state;
+  const { options, answers, build } = state;
   if (build === null) return;
   options.onProgress('replaying successful requests on old and patched code');
   answers.set('nothing-else-changed', await judgeCorpus(state, build));
   if (failed(state)) return;
+  answers.set('own-tests', await ownTests(state, build));
+}
+
+function ownTests({ options, limits }: Verification, build: Build): Promise<Answer> {
   const { engine, repository, release, labels, dockerfile, onProgress } = options;
-  const ownTests = await judgeOwnTests({
+  return judgeOwnTests({
     ...{ engine, repository, labels, dockerfile, onProgress },
     baseCommit: release.commit,
     patchedCommit: build.commit,
@@ -180,7 +189,6 @@ async function judgeRest(state: Verification): Promise<void> {
     timeoutMs: limits.testTimeoutMs,
     memoryBytesMax: limits.testMemoryBytesMax,
   });
-  answers.set('own-tests', ownTests);
 }
 
 function reproduces(options: VerifyOptions): Pick<Check, 'answer' | 'reason'> {
