@@ -333,6 +333,23 @@ describe('the next server', () => {
     expect(await platform.get('caller')).toMatchObject({ text: 'caller' });
     expect(await platform.get('caller', '/call/shop:3000/')).toMatchObject({ text: 'w3' });
   });
+
+  it('repeats a deployment that broke off with the server', async () => {
+    const folder = workFolder('caller');
+    const late = `const until = Date.now() + 3000; while (Date.now() < until);`;
+    await platform.commit(folder, { 'app.js': appAt('caller 3', late) });
+    const pushing = push(folder);
+    await until(async () => (await deploymentsOf('caller'))[0] === 'main starting');
+    await platform.restart();
+    expect(await deploymentsOf('caller').then((all) => all[0])).toBe('main interrupted');
+    expect((await pushing).output).toMatch(/remote: Interrupted: the server stopped/);
+    expect(await platform.get('caller')).toMatchObject({ status: 200, text: 'caller' });
+    await platform.deployer.restore();
+    await platform.deployer.settled();
+    expect(await platform.get('caller')).toMatchObject({ text: 'caller 3' });
+    expect(await containersOf('caller', 'app')).toHaveLength(1);
+    expect(await containersOf('caller', 'anchor')).toHaveLength(1);
+  });
 });
 
 function isOf(one: { instance: { id: string } }, id: string): boolean {

@@ -33,7 +33,7 @@ const settings: DeploySettings = {
   routerPort: 8080,
   defaults,
 };
-const names = { app: 'shop', release: 3, instance: 'abcd' };
+const names = { app: 'shop', instance: 'abcd' };
 
 describe('containers', () => {
   it('of an app run in the namespace of their anchor, within limits', () => {
@@ -49,7 +49,7 @@ describe('containers', () => {
     const env = { DATABASE_URL: 'x', PORT: '5' };
     expect(appSpec(settings, names, { release, env, anchorId: 'a' })).toEqual({
       image: 'sha256:1',
-      name: 'fixpoint-shop-3-abcd-app',
+      name: 'fixpoint-shop-abcd-app',
       labels: {
         'fixpoint.owner': 'o1',
         'fixpoint.role': 'app',

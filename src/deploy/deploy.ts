@@ -13,7 +13,7 @@ import { type DeployOptions, hostOf, type Order, urlOf } from './context.ts';
 import { type GateResult, healthGate } from './gate.ts';
 import { removeOldImages } from './images.ts';
 import { containerEnd, launch, type Running, removeInstance } from './instance.ts';
-import { ensureFront, ensureGround } from './names.ts';
+import { closePlace, openPlace, type Place } from './place.ts';
 import type { Serving } from './serving.ts';
 import { listenHint, socketsOf } from './sockets.ts';
 import { imageLabels } from './specs.ts';
@@ -31,67 +31,66 @@ export interface DeployParts {
  * the deployment ends with the reason.
  */
 export async function deploy(parts: DeployParts, order: Order): Promise<Deployment> {
-  const { store } = parts.options;
-  const { deployment, say } = order;
+  const { options } = parts;
+  const { deployment, say, signal } = order;
+  const { app, commit, id } = deployment;
+  let place: Promise<Place> | null = null;
   try {
-    const ready = await prepare(parts, order);
-    if ('end' in ready) return await ready.end();
-    const { release } = ready;
-    await store.deployments.update(deployment.id, {
-      status: 'starting',
-      releaseNumber: release.number,
-    });
-    say(`Starting release ${release.number} on port ${release.config.port} (${ready.portFrom})`);
-    await ensureGround(parts.options);
-    await ensureFront(parts.options, deployment.app);
-    const running = await launch(parts.options, { release, deploymentId: deployment.id });
+    const repository = await options.repositoryOf(app);
+    const { subject } = await repository.describe(commit);
+    say(`Deploying ${app} at ${commit.slice(0, 8)} (${subject})`);
+    const plan = await planOf(repository, commit);
+    if ('refusal' in plan) return await end(parts, order, 'refused', plan.refusal);
+
+    await options.store.deployments.update(id, { status: 'building' });
+    place = openPlace(options, app);
+    place.catch(() => undefined);
+    const { dockerfile, file } = plan;
+    const built = await imageOf(parts, order, { repository, dockerfile });
+    signal.throwIfAborted();
+    if ('failure' in built) {
+      await closePlace(options, place);
+      return await end(parts, order, 'failed', `the build failed: ${built.failure}`);
+    }
+    const { release, portFrom } = await releaseOf(options, { app, commit, file, ...built });
+    const { number, config } = release;
+    await options.store.deployments.update(id, { status: 'starting', releaseNumber: number });
+    say(`Starting release ${number} on port ${config.port} (${portFrom})`);
+    const running = await launch(options, { release, deploymentId: id, place: await place });
     return await openGate(parts, order, { release, running });
   } catch (error) {
-    if (order.signal.aborted) return await end(parts, order, 'interrupted', 'the server stopped');
+    if (place && !isServing(parts, await place.catch(() => null))) await closePlace(options, place);
+    if (signal.aborted) return await end(parts, order, 'interrupted', 'the server stopped');
     const { message, stack } = error as Error;
-    parts.options.logger.error('a deployment broke off', { app: deployment.app, stack });
+    options.logger.error('a deployment broke off', { app, stack });
     return await end(parts, order, 'failed', message);
   }
 }
 
-type Prepared = { release: Release; portFrom: string } | { end: () => Promise<Deployment> };
-
-/** From the commit to a stored release. */
-async function prepare(parts: DeployParts, order: Order): Promise<Prepared> {
-  const { store } = parts.options;
-  const { app, commit, id } = order.deployment;
-  const repository = await parts.options.repositoryOf(app);
-  const { subject } = await repository.describe(commit);
-  order.say(`Deploying ${app} at ${commit.slice(0, 8)} (${subject})`);
-  const plan = await planOf(repository, commit);
-  if ('refusal' in plan) {
-    const { refusal } = plan;
-    return { end: () => end(parts, order, 'refused', refusal) };
-  }
-  await store.deployments.update(id, { status: 'building' });
-  const built = await imageOf(parts, order, { repository, dockerfile: plan.dockerfile });
-  if (order.signal.aborted) {
-    return { end: () => end(parts, order, 'interrupted', 'the server stopped') };
-  }
-  if ('failure' in built) {
-    const { failure } = built;
-    return { end: () => end(parts, order, 'failed', `the build failed: ${failure}`) };
-  }
-  const image = await parts.options.engine.image(built.imageId);
-  if (!image) throw new Error(`image ${built.imageId} is gone right after it was built`);
+/** Stores how the image is run, with the app's present environment. */
+async function releaseOf(
+  { engine, store, settings }: DeployOptions,
+  from: { app: string; commit: string; file: AppFile; imageId: string },
+): Promise<{ release: Release; portFrom: string }> {
+  const { app, commit, file, imageId } = from;
+  const image = await engine.image(imageId);
+  if (!image) throw new Error(`image ${imageId} is gone right after it was built`);
   const env = await store.env.current(app);
-  const { defaults } = parts.options.settings;
-  const facts = { file: plan.file, image, env: env.values, defaults };
-  const { config, portFrom } = releaseConfigOf(facts);
+  const { defaults } = settings;
+  const { config, portFrom } = releaseConfigOf({ file, image, env: env.values, defaults });
   const release = await store.releases.add({
     app,
     commit,
-    imageId: built.imageId,
+    imageId,
     config,
     envVersion: env.version,
     createdAt: now(),
   });
   return { release, portFrom };
+}
+
+function isServing({ serving }: DeployParts, place: Place | null): boolean {
+  return place !== null && serving.current(place.app)?.id === place.instance;
 }
 
 /** What the repository says of how it is deployed. */

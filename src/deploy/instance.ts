@@ -1,13 +1,13 @@
 /** Brings one instance to life, from its anchor on, and ends it. */
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instance, ProcessExit, Release } from '../domain/app.ts';
 import { now } from '../domain/time.ts';
 import { EngineError } from '../engine/engine.ts';
 import type { DeployOptions } from './context.ts';
 import { type Output, openOutput } from './output.ts';
+import type { Place } from './place.ts';
 import { socketsOf } from './sockets.ts';
-import { anchorSpec, appSpec } from './specs.ts';
+import { appSpec } from './specs.ts';
 
 /** An instance that runs, with the stream of what it writes. */
 export interface Running {
@@ -16,44 +16,28 @@ export interface Running {
 }
 
 /**
- * Anchor first, then whoever wants to watch, then the app's process. Throws when the engine
- * refuses; nothing is left behind then.
+ * First whoever wants to watch the place, then the app's process. Throws when the engine refuses;
+ * nothing is left then, of the place neither.
  */
 export async function launch(
   options: DeployOptions,
-  wanted: { release: Release; deploymentId: string },
+  wanted: { release: Release; deploymentId: string; place: Place },
 ): Promise<Running> {
   const { engine, store, hooks, settings } = options;
-  const { release, deploymentId } = wanted;
-  const names = {
-    app: release.app,
-    release: release.number,
-    instance: randomBytes(4).toString('hex'),
-  };
-  const env = await store.env.get(release.app, release.envVersion);
-  const made: string[] = [];
+  const { release, deploymentId, place } = wanted;
+  const { anchorId, netns, address } = place;
   let instance: Instance | null = null;
   try {
-    const anchorId = await engine.create(anchorSpec(settings, names));
-    made.push(anchorId);
-    await engine.start(anchorId);
-    const anchor = await engine.inspect(anchorId);
-    const address = anchor?.addresses[settings.network];
-    if (!anchor || !address || anchor.netns === null) {
-      throw new Error(
-        `the anchor of ${release.app} has no network: is the engine on this machine?`,
-      );
-    }
-    const containerId = await engine.create(appSpec(settings, names, { release, env, anchorId }));
-    made.unshift(containerId);
+    const env = await store.env.get(release.app, release.envVersion);
+    const containerId = await engine.create(appSpec(settings, place, { release, env, anchorId }));
     instance = {
-      id: names.instance,
+      id: place.instance,
       app: release.app,
       releaseNumber: release.number,
       deploymentId,
       containerId,
       anchorId,
-      netns: anchor.netns,
+      netns,
       address,
       port: release.config.port,
       startedAt: now(),
@@ -65,11 +49,8 @@ export async function launch(
     await engine.start(containerId);
     return { instance, output: await openOutput(options, instance) };
   } catch (error) {
-    if (instance) {
-      await hooks.onStop(instance);
-      await store.instances.update(instance.id, { endedAt: now() });
-    }
-    for (const id of made) await engine.remove(id);
+    if (instance) await removeInstance(options, instance);
+    else await engine.remove(anchorId);
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { hostOf } from './context.ts';
 import type { DeployParts } from './deploy.ts';
 import { healthGate } from './gate.ts';
 import { containerEnd, launch, removeInstance } from './instance.ts';
-import { ensureGround } from './names.ts';
+import { openPlace } from './place.ts';
 
 export type Relaunched =
   | { kind: 'serving' }
@@ -27,8 +27,8 @@ export async function relaunch(
   if (!(await engine.image(release.imageId))) {
     return { kind: 'image-gone', branch: deployment.branch, commit: deployment.commit };
   }
-  await ensureGround(options);
-  const running = await launch(options, { release, deploymentId: deployment.id });
+  const place = await openPlace(options, app);
+  const running = await launch(options, { release, deploymentId: deployment.id, place });
   const { instance, output } = running;
   const exited = containerEnd(options, instance.containerId, signal).then(
     (exit) => exit ?? { at: now(), code: null, signal: null, oomKilled: false },

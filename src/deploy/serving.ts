@@ -66,12 +66,15 @@ export function serving(options: DeployOptions, onLost: (instance: Instance) => 
       const { instance } = next;
       const { app } = instance;
       const before = entries.get(app);
-      await options.router.apply(routes(new Map([[app, instance]])));
-      try {
-        await pointFront(options, app, { address: instance.address, port: instance.port });
-      } catch (error) {
+      const moved = await Promise.allSettled([
+        options.router.apply(routes(new Map([[app, instance]]))),
+        pointFront(options, app, instance),
+      ]);
+      const failure = moved.find((one) => one.status === 'rejected');
+      if (failure) {
         await options.router.apply(routes(new Map()));
-        throw error;
+        if (before) await pointFront(options, app, before.instance);
+        throw failure.reason;
       }
       entries.set(app, { instance, supervision: supervise(options, next, lost) });
       expected.add(app);

@@ -19,7 +19,6 @@ export const hostName = 'host.docker.internal';
 
 export interface InstanceNames {
   app: string;
-  release: number;
   instance: string;
 }
 
@@ -52,7 +51,10 @@ export function appSpec(
   return {
     image: imageId,
     name: containerName(names, 'app'),
-    labels: labelsOf(settings, names, 'app'),
+    labels: {
+      ...labelsOf(settings, names, 'app'),
+      [labelNames.release]: String(run.release.number),
+    },
     env: { PORT: String(config.port), ...run.env },
     network: { kind: 'container', id: run.anchorId },
     memoryBytesMax: config.memoryBytesMax,
@@ -102,12 +104,11 @@ function labelsOf(settings: DeploySettings, names: InstanceNames, role: Role): L
     [labelNames.owner]: settings.owner,
     [labelNames.role]: role,
     [labelNames.app]: names.app,
-    [labelNames.release]: String(names.release),
     [labelNames.instance]: names.instance,
   };
 }
 
 /** What `docker ps` shows; unique over all platforms by the instance's id. */
-function containerName({ app, release, instance }: InstanceNames, part: string): string {
-  return `fixpoint-${app}-${release}-${instance}-${part}`;
+function containerName({ app, instance }: InstanceNames, part: string): string {
+  return `fixpoint-${app}-${instance}-${part}`;
 }

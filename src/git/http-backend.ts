@@ -3,7 +3,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { basename, dirname } from 'node:path';
-import { type HookServer, type PushedRef, serveHooks } from './hooks.ts';
+import { type PushedRef, serveHooks } from './hooks.ts';
 import { gitEnvironment } from './run.ts';
 
 export type { PushedRef } from './hooks.ts';
@@ -87,8 +87,6 @@ export async function httpBackend(options: HttpBackendOptions): Promise<HttpBack
     close: () => hooks.close(),
   };
 }
-
-export type { HookServer };
 
 function isServed(method: string, path: string, url: URL): boolean {
   if (routes[path] !== method) return false;
