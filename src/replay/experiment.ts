@@ -39,7 +39,9 @@ interface Sent {
 
 /** How long the engine may take to tell of a death that shows already. */
 const exitAfterHangUpMs = 5000;
-const probeTimeoutMs = 3000;
+const firstProbeTimeoutMs = 1000;
+const probeTimeoutMs = 8000;
+const stuck = 'the app does not react to anything any more';
 /** How long the clock may be off before it is said. */
 const clockToleranceMs = 60_000;
 
@@ -53,6 +55,10 @@ export class Experiment {
   #bootMs = 0;
   #watch: ExceptionWatch | null = null;
   #watched = false;
+  /** It hangs up on who hangs up, by which its reactions can be told. */
+  #hangsUp = false;
+  /** It is there and does not react any more: an endless loop, say. */
+  #isStuck = false;
 
   constructor(options: ExperimentOptions) {
     this.#options = options;
@@ -97,6 +103,7 @@ export class Experiment {
       const waited = `not ready after ${limits.bootTimeoutMs / 1000} s`;
       return this.#notReady(`${waited}: ${ready.reason}`);
     }
+    this.#hangsUp = (await link.call('probe', { timeoutMs: firstProbeTimeoutMs })) === 'alive';
     this.#watched = (await this.#watch?.untilWatched()) ?? false;
     if (this.#watch !== null && !this.#watched) {
       this.#caveats.push('exceptions could not be watched: it is not a Node that allows it');
@@ -217,10 +224,10 @@ export class Experiment {
     const { ended } = this.#watching;
     const quiet = { quietMs: limits.settleMs, timeoutMs: limits.settleMs * 3 };
     await Promise.race([sandbox.link.call('settle', quiet), ended]);
-    if (!this.isOver) {
+    if (!this.isOver && this.#hangsUp) {
       const probing = sandbox.link.call('probe', { timeoutMs: probeTimeoutMs });
       const liveness = await Promise.race([probing, ended]);
-      if (liveness === 'busy') this.#caveats.push('the app did not react any more afterwards');
+      this.#isStuck = liveness === 'busy';
       if (liveness === 'dead') await this.#orEnded(sleep(exitAfterHangUpMs, null, { ref: false }));
     }
     if (this.isOver) await this.#watching.untilLogEnded();
@@ -256,7 +263,8 @@ export class Experiment {
       exit: observed.exit,
       locate: this.#options.locate,
     });
-    const { noAnswer } = observed;
+    const isLast = place.next === undefined;
+    const noAnswer = this.#isStuck && isLast ? stuck : observed.noAnswer;
     if (failures.length === 0 && noAnswer !== null && sent.result !== null) {
       failures.push(unansweredFailure({ at: sent.from, noAnswer, route }));
     }
