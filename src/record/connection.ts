@@ -76,6 +76,8 @@ export class Tracked implements TrackedOptions {
   turns: Turns | null = null;
   /** Its state after slabs, oldest first. */
   states: State[] = [];
+  /** What a name look-up asked first, without its id. */
+  asked = '';
   /** Chunks of name look-ups that have left the window: names outlive it. */
   kept: Chunk[] = [];
   keptBytes = 0;

@@ -1,11 +1,12 @@
 // Cuts a stretch of time out of a window: the connections with their chunks, copied, beginning
-// where an exchange begins as far as the order of messages tells.
+// where an exchange begins as far as the order of messages tells. A full window holds a hundred
+// thousand chunks and more, so it is walked over once, by its bookkeeping.
 import type { Instant } from '../domain/time.ts';
 import type { Connection, Gap } from '../domain/wire.ts';
 import type { Tracked } from './connection.ts';
 import { joinedDatagrams } from './datagrams.ts';
 import type { Flight } from './flight.ts';
-import { namesKey, namesMax } from './names.ts';
+import { lookUpsBefore } from './names.ts';
 import { flag, type Slab } from './slab.ts';
 import type { HeldChunk } from './window.ts';
 
@@ -19,53 +20,24 @@ export interface Range {
  * that begin after `requestsTo` are left out: on a busy app they are thousands within a grace.
  */
 export function cut(flight: Flight, range: Range & { requestsTo?: Instant }): Connection[] {
-  const connections: Connection[] = [];
-  const inboundRange = { from: range.from, to: range.requestsTo ?? range.to };
-  for (const [tracked, slabs] of touched(flight, range)) {
-    const own = tracked.inbound && tracked.transport === 'tcp' ? inboundRange : range;
-    const chunks = chunksOf(flight, { tracked, slabs, range: own });
-    if (chunks.length === 0) continue;
-    connections.push(connectionOf(tracked, chunks));
+  const plans = plansFor(flight, range);
+  const first = flight.window.slabs(range.from, range.to)[0]?.sequence ?? 0;
+  const fromStart = [...plans.values()].some((plan) => plan.whole);
+  for (const slab of flight.window.slabs(fromStart ? 0 : range.from, Number.POSITIVE_INFINITY)) {
+    collect(flight, slab, { plans, range, isBefore: slab.sequence < first });
   }
-  connections.push(...lookUps(flight, { to: range.to, present: connections }));
+  const connections: Connection[] = [];
+  for (const { tracked, chunks } of plans.values()) {
+    const held = [...keptBefore(tracked, chunks), ...chunks];
+    if (held.length > 0) connections.push(connectionOf(tracked, held));
+  }
   return connections.sort((a, b) => a.openedAt - b.openedAt);
 }
 
-/** The last answer to every name that was looked up before: what it told may still be in use. */
-function lookUps(flight: Flight, options: { to: Instant; present: Connection[] }): Connection[] {
-  const present = new Set(options.present.map((each) => each.id));
-  const recent = [...flight.connections.values()]
-    .filter((each) => each.protocol?.lasting === 'names' && each.openedAt <= options.to)
-    .slice(-2 * namesMax);
-  const byKey = new Map<string, Connection>();
-  for (const tracked of [...flight.names, ...recent]) {
-    if (present.has(tracked.id)) continue;
-    const held = heldOf(flight, tracked);
-    if (held.length === 0) continue;
-    const connection = { ...connectionOf(tracked, held), carried: [] };
-    byKey.set(namesKey(connection), connection);
-  }
-  return [...byKey.values()];
-}
-
-/** What was kept of a connection when it left the window, and what is still there. */
-function heldOf(flight: Flight, tracked: Tracked): HeldChunk[] {
-  const kept = tracked.kept.map((chunk) => ({ ...chunk, ...keptMarks }));
-  const next = { client: 0, server: 0 };
-  for (const { from, pos, bytes } of kept) next[from] = pos + bytes.length;
-  const range = { from: 0, to: Number.POSITIVE_INFINITY };
-  const slabs = flight.window.slabs(tracked.openedAt, range.to);
-  const held = chunksOf(flight, { tracked, slabs, range });
-  return [...kept, ...held.filter((chunk) => chunk.pos >= next[chunk.from])];
-}
-
-const keptMarks = { turn: false, continued: false, sequence: 0 };
-
-/** Bytes held of one turn's time, as bookkeeping tells them: for bounding a range beforehand. */
+/** The instant behind which more than so many bytes lie before `to`. */
 export function bytesBack(flight: Flight, options: { to: Instant; bytesMax: number }): Instant {
-  const slabs = flight.window.slabs(0, options.to);
   let bytes = 0;
-  for (const slab of slabs.reverse()) {
+  for (const slab of flight.window.slabs(0, options.to).reverse()) {
     for (let index = slab.count - 1; index >= 0; index--) {
       if (slab.at[index]! > options.to) continue;
       bytes += slab.length[index]!;
@@ -75,49 +47,62 @@ export function bytesBack(flight: Flight, options: { to: Instant; bytesMax: numb
   return 0;
 }
 
-/** Connections with chunks in the range, with the slabs to look for them in. */
-function touched(flight: Flight, range: Range): Map<Tracked, Slab[]> {
-  const within = flight.window.slabs(range.from, range.to);
-  const indexes = new Set<number>();
-  for (const slab of within) {
-    for (let index = 0; index < slab.count; index++) {
-      const at = slab.at[index]!;
-      if (at >= range.from && at <= range.to) indexes.add(slab.connection[index]!);
-    }
-  }
-  // An exchange that began in the range may end behind it.
-  const slabs = flight.window.slabs(range.from, Number.POSITIVE_INFINITY);
-  const all = flight.window.slabs(0, Number.POSITIVE_INFINITY);
-  const found = new Map<Tracked, Slab[]>();
-  for (const index of indexes) {
-    const tracked = flight.connections.get(index);
-    if (tracked === undefined) continue;
-    found.set(tracked, tracked.pipelined || tracked.transport === 'udp' ? all : slabs);
-  }
-  return found;
+/** What is wanted of one connection. */
+interface Plan {
+  tracked: Tracked;
+  /** All that is held of it: pipelined ones have no safe place to begin, look-ups are short. */
+  whole: boolean;
+  /** No exchange that begins later is wanted. */
+  to: Instant;
+  begun: boolean;
+  ended: boolean;
+  chunks: HeldChunk[];
 }
 
-function chunksOf(
-  flight: Flight,
-  options: { tracked: Tracked; slabs: Slab[]; range: Range },
-): HeldChunk[] {
-  const { tracked, slabs, range } = options;
-  const whole = tracked.protocol?.lasting === 'state' || tracked.transport === 'udp';
-  const chunks: HeldChunk[] = [];
-  let begun = whole;
-  for (const slab of slabs) {
+/** Connections with chunks in the range, and the look-ups of before. */
+function plansFor(flight: Flight, range: Range & { requestsTo?: Instant }): Map<number, Plan> {
+  const plans = new Map<number, Plan>();
+  const add = (tracked: Tracked) => {
+    const whole = tracked.pipelined || tracked.transport === 'udp';
+    // Its state is known before the first slab of the range.
+    const fromSlab = tracked.protocol?.lasting === 'state';
+    const asked = tracked.inbound && tracked.transport === 'tcp';
+    const to = asked ? (range.requestsTo ?? range.to) : range.to;
+    const begun = whole || fromSlab;
+    plans.set(tracked.index, { tracked, whole, to, begun, ended: false, chunks: [] });
+  };
+  for (const slab of flight.window.slabs(range.from, range.to)) {
     for (let index = 0; index < slab.count; index++) {
-      if (slab.connection[index] !== tracked.index) continue;
-      const turn = (slab.flags[index]! & flag.turn) !== 0;
       const at = slab.at[index]!;
-      if (!begun)
-        begun = (turn || slab.pos[index] === 0) && (tracked.pipelined || at >= range.from);
-      if (!begun) continue;
-      if (at > range.to && turn && !tracked.pipelined) return chunks;
-      chunks.push(flight.window.copy(slab, index));
+      if (at < range.from || at > range.to) continue;
+      const connection = slab.connection[index]!;
+      if (plans.has(connection)) continue;
+      const tracked = flight.connections.get(connection);
+      if (tracked !== undefined) add(tracked);
     }
   }
-  return chunks;
+  for (const tracked of lookUpsBefore(flight, range.to)) {
+    if (!plans.has(tracked.index)) add(tracked);
+  }
+  return plans;
+}
+
+function collect(
+  flight: Flight,
+  slab: Slab,
+  options: { plans: Map<number, Plan>; range: Range; isBefore: boolean },
+): void {
+  const { plans, range, isBefore } = options;
+  for (let index = 0; index < slab.count; index++) {
+    const plan = plans.get(slab.connection[index]!);
+    if (plan === undefined || plan.ended || (isBefore && !plan.whole)) continue;
+    const turns = (slab.flags[index]! & flag.turn) !== 0;
+    const at = slab.at[index]!;
+    if (!plan.begun) plan.begun = at >= range.from && (turns || slab.pos[index] === 0);
+    if (!plan.begun) continue;
+    if (at > plan.to && turns && !plan.tracked.pipelined) plan.ended = true;
+    else plan.chunks.push(flight.window.copy(slab, index));
+  }
 }
 
 function connectionOf(tracked: Tracked, held: HeldChunk[]): Connection {
@@ -137,6 +122,15 @@ function connectionOf(tracked: Tracked, held: HeldChunk[]): Connection {
     gaps: gapsIn(tracked, held),
     carried,
   };
+}
+
+/** What was kept of a look-up when it left the window, as far as it is not there still. */
+function keptBefore(tracked: Tracked, chunks: readonly HeldChunk[]): HeldChunk[] {
+  const first = { client: Number.POSITIVE_INFINITY, server: Number.POSITIVE_INFINITY };
+  for (const { from, pos } of chunks) first[from] = Math.min(first[from], pos);
+  return tracked.kept
+    .filter((chunk) => chunk.pos < first[chunk.from])
+    .map((chunk) => ({ ...chunk, turn: false, continued: false, sequence: 0 }));
 }
 
 /** Whether nothing came after these chunks on either side. */

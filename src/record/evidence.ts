@@ -13,7 +13,7 @@ import { bytesBack, cut, type Range } from './cut.ts';
 import type { Flight } from './flight.ts';
 import type { LogWindow } from './log-window.ts';
 import type { Losses } from './losses.ts';
-import { inFlight, type Span, spansOf } from './spans.ts';
+import { inFlight, type Span, spansOf, startOfLast } from './spans.ts';
 import type { RecordLimits } from './types.ts';
 
 /** What evidence is taken from. */
@@ -53,10 +53,10 @@ export function evidenceOf(source: Source, wanted: Wanted): Evidence {
   const to = wanted.kind === 'sample' ? graceEnd(flight, end, graceUs) : end + graceUs;
   const spans = spansOf(flight, {
     from: span.startAt - limits.answerWaitMs * 1000,
-    // Without a prefix only those matter that were in flight at the same time.
-    ...{ to, aliveFrom: wanted.prefixExchangesMax === 0 ? span.startAt : 0 },
+    // Only those matter that were in flight at the same time.
+    ...{ to, aliveFrom: span.startAt },
   });
-  const from = prefixStart(source, { spans, wanted });
+  const from = prefixStart(source, wanted);
   const connections = cut(flight, { from, to, requestsTo: end });
   const exchanges = exchangesOf(connections, { bodyBytesMax: limits.bodyBytesMax });
   const trigger = triggerIn(exchanges, wanted);
@@ -139,18 +139,13 @@ export function bootEvidence(source: Source, to: Instant): Recording {
 }
 
 /** How far back the prefix reaches: bounded in requests and in bytes. */
-function prefixStart(source: Source, options: { spans: Span[]; wanted: Wanted }): Instant {
-  const { spans, wanted } = options;
+function prefixStart(source: Source, wanted: Wanted): Instant {
   const start = wanted.span.startAt;
-  if (wanted.prefixExchangesMax === 0) return start;
-  const earlier = spans.filter((each) => each.startAt < start);
-  const first = earlier.slice(-wanted.prefixExchangesMax)[0];
-  if (first === undefined) return start;
+  const count = wanted.prefixExchangesMax;
+  if (count === 0) return start;
+  const first = startOfLast(source.flight, { before: start, count });
   const bytesMax = source.limits.prefixBytesMax;
-  return Math.min(
-    start,
-    Math.max(first.startAt, bytesBack(source.flight, { to: start, bytesMax })),
-  );
+  return Math.min(start, Math.max(first, bytesBack(source.flight, { to: start, bytesMax })));
 }
 
 function triggerIn(exchanges: readonly Exchange[], wanted: Wanted): Exchange | null {

@@ -9,6 +9,7 @@ import { type DatagramHost, Datagrams } from './datagrams.ts';
 import { Detector } from './detector.ts';
 import { Follower } from './follower.ts';
 import { Inbound, type InboundHooks } from './inbound.ts';
+import { askedBy } from './names.ts';
 import type { Address, CloseEvent, DataEvent, EventBatch, OpenEvent } from './sensor/types.ts';
 import { flag, type SlabPool } from './slab.ts';
 import type { Watched } from './types.ts';
@@ -213,6 +214,7 @@ export class Flight {
         const slab = this.window.append(tracked.index, pos, at, flags, bytes);
         tracked.lastSequence = slab.sequence;
         tracked.lastAt = at;
+        if (tracked.asked === '' && fromClient) tracked.asked = askedBy(bytes);
         if (tracked.protocol === null) this.#detector.look(tracked, fromClient, bytes);
       },
       lost: (tracked, { fromClient, length, at }) => {

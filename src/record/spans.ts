@@ -34,9 +34,9 @@ export function spansOf(
       const flags = slab.flags[index]!;
       const connection = slab.connection[index]!;
       if ((flags & flag.turn) !== 0) {
-        const tracked = flight.connections.get(connection);
-        if (tracked === undefined || !isAsked(tracked)) continue;
         if (at < range.from || at > range.to) continue;
+        const tracked = last.get(connection)?.tracked ?? flight.connections.get(connection);
+        if (tracked === undefined || !isAsked(tracked)) continue;
         const startPos = slab.pos[index]!;
         const endAt = Number.POSITIVE_INFINITY;
         const before = last.get(connection);
@@ -61,6 +61,23 @@ export function spansOf(
     }
   }
   return spans.sort((a, b) => a.startAt - b.startAt);
+}
+
+/** When the last so many requests before an instant began; the instant when there are none. */
+export function startOfLast(flight: Flight, options: { before: Instant; count: number }): Instant {
+  let start = options.before;
+  let left = options.count;
+  for (const slab of flight.window.slabs(0, options.before).reverse()) {
+    for (let index = slab.count - 1; index >= 0; index--) {
+      if (left === 0) return start;
+      if ((slab.flags[index]! & flag.turn) === 0 || slab.at[index]! >= options.before) continue;
+      const tracked = flight.connections.get(slab.connection[index]!);
+      if (tracked === undefined || !isAsked(tracked)) continue;
+      start = slab.at[index]!;
+      left--;
+    }
+  }
+  return start;
 }
 
 function isAsked(tracked: Tracked): boolean {

@@ -122,6 +122,8 @@ export class Suspects {
     }
     const waited = (at - each.at) / 1000;
     if (each.answer !== null) {
+      // Lines that may be its trace are still coming.
+      if (each.traces.length === 0 && this.#source.log.hinted) return false;
       return waited >= (each.traces.length > 0 ? graceMs : Math.max(graceMs, traceWaitMs));
     }
     if (waited < Math.max(graceMs, traceWaitMs)) return false;
