@@ -1,4 +1,4 @@
-/** The place where an instance will run: its anchor with a network, made while its image is built. */
+/** The place where an instance will run: its anchor and network, made while its image is built. */
 import { randomBytes } from 'node:crypto';
 import type { DeployOptions } from './context.ts';
 import { ensureFront, ensureGround } from './names.ts';
