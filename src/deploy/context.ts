@@ -77,6 +77,8 @@ export interface DeployOptions {
   logger: Logger;
   repositoryOf(app: string): Promise<Repository>;
   hooks: InstanceHooks;
+  /** Releases whose images are kept whatever their age: those of unresolved issues. */
+  neededReleases?(app: string): Promise<ReadonlySet<number>>;
   settings: DeploySettings;
 }
 

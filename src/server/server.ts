@@ -24,7 +24,7 @@ import { declareAbsence, heartbeat } from './absence.ts';
 import { hooksFor } from './hooks.ts';
 import { locators } from './locators.ts';
 import { FixpointPlatform } from './platform.ts';
-import { tidyUp } from './retention.ts';
+import { neededReleases, tidyUp } from './retention.ts';
 import { sensorState } from './sensor-state.ts';
 import {
   bounded,
@@ -100,6 +100,7 @@ async function startParts(
   const deploying = deployer({
     ...{ engine, router, store, logger, repositoryOf, settings },
     hooks: hooksFor(recorder, engine, logger),
+    neededReleases: (app) => neededReleases(store, app),
   });
   closers.push(() => deploying.close());
 
@@ -160,7 +161,7 @@ async function startParts(
   closers.push(() => api.close());
   const { retention } = config;
   const tidy = () =>
-    void tidyUp({ store, engine, logger, limits: retention }).catch((error: unknown) => {
+    void tidyUp({ store, logger, limits: retention }).catch((error: unknown) => {
       logger.error('retention failed', { reason: wordsOf(error) });
     });
   const timer = setInterval(tidy, retentionEveryMs);

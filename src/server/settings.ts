@@ -12,7 +12,12 @@ export function deploySettingsOf(config: Config, owner: string): DeploySettings 
   const { buildTimeoutMs, ...defaults } = config.deploy;
   const { domain, port } = config.router;
   const network = `fixpoint-${owner}`;
-  return { ...deploySettings, owner, network, domain, routerPort: port, defaults, buildTimeoutMs };
+  return {
+    ...deploySettings,
+    ...{ owner, network, domain, defaults, buildTimeoutMs },
+    routerPort: port,
+    imagesKept: config.retention.releasesPerApp,
+  };
 }
 
 export function pipelineSettings({ fix, model }: Config): PipelineSettings {
