@@ -4,7 +4,7 @@ import type { RecordingSummary } from '../domain/recording.ts';
 import type { Instant } from '../domain/time.ts';
 import type { Store } from '../store/store.ts';
 import { tracesIn } from '../symptoms/log.ts';
-import { Budget } from './budget.ts';
+import { Budget, Duty } from './budget.ts';
 import type { Tracked } from './connection.ts';
 import { type Evidence as Cut, evidenceOf, type Source } from './evidence.ts';
 import { turnRoute } from './routes.ts';
@@ -86,17 +86,19 @@ export class Samples {
   readonly #recordings: Store['recordings'];
   readonly #peeks: Budget;
   readonly #cuts: Budget;
+  /** On a busy app one sample takes reading thousands of messages of others, too. */
+  readonly #duty: Duty;
   #candidates: Candidate[] = [];
 
   constructor(options: { source: Source; corpus: Corpus; recordings: Store['recordings'] }) {
     this.#source = options.source;
     this.#corpus = options.corpus;
     this.#recordings = options.recordings;
-    const { samplePeeksPerSecond: peeks, sampleCutsPerSecond: cuts } = options.source.limits;
+    const { limits } = options.source;
+    const { samplePeeksPerSecond: peeks, sampleCutsPerSecond: cuts } = limits;
     this.#peeks = new Budget({ burst: peeks, perSecond: peeks });
-    // The first ones of a route may come at once; later they are few, because reading them costs.
-    const burst = cuts === 0 ? 0 : Math.max(cuts, options.source.limits.samplesPerRoute);
-    this.#cuts = new Budget({ burst, perSecond: cuts });
+    this.#cuts = new Budget({ burst: cuts, perSecond: cuts });
+    this.#duty = new Duty({ burstMs: limits.sampleBurstMs, share: limits.sampleProcessorShare });
   }
 
   get pending(): boolean {
@@ -109,7 +111,7 @@ export class Samples {
     const route = turnRoute(tracked);
     const reservoir = route === null ? null : this.#corpus.of(route);
     if (reservoir === null || !this.#corpus.wants(reservoir)) return;
-    if (!this.#cuts.take(tracked.turnAt)) return;
+    if (!this.#cuts.take(tracked.turnAt) || !this.#duty.hasRoom) return;
     reservoir.waiting++;
     const { turnPos: startPos, turnAt: startAt, turnSequence: sequence } = tracked;
     this.#candidates.push({ tracked, startPos, startAt, sequence, reservoir, evidence: null });
@@ -120,7 +122,7 @@ export class Samples {
     const endangered = this.#candidates.filter(
       (each) => each.evidence === null && each.sequence <= sequence,
     );
-    if (endangered.length === 0) return;
+    if (endangered.length === 0 || !this.#duty.hasRoom) return;
     const from = endangered.reduce(
       (least, each) => Math.min(least, each.startAt),
       endangered[0]!.startAt,
@@ -128,7 +130,7 @@ export class Samples {
     const spans = spansOf(this.#source.flight, { from, to: Number.POSITIVE_INFINITY });
     for (const candidate of endangered) {
       const span = spanOf(spans, candidate);
-      if (span !== undefined) candidate.evidence = this.#evidence(span);
+      if (span !== undefined && this.#duty.hasRoom) candidate.evidence = this.#evidence(span);
     }
   }
 
@@ -136,23 +138,26 @@ export class Samples {
   async due(at: Instant, all = false): Promise<void> {
     const graceUs = 2 * this.#source.limits.graceMs * 1000;
     const ripe = this.#candidates.filter((each) => all || each.startAt <= at - graceUs);
-    if (ripe.length === 0) return;
+    if (ripe.length === 0 || (!all && !this.#duty.hasRoom)) return;
     const from = ripe.reduce((least, each) => Math.min(least, each.startAt), at);
     const spans = spansOf(this.#source.flight, { from, to: at });
     for (const candidate of ripe) {
       const span = candidate.evidence?.span ?? spanOf(spans, candidate);
       const settled = span !== undefined && span.endAt <= at - graceUs / 2;
       if (!all && !settled && span !== undefined && candidate.startAt > at - waitUs) continue;
+      const isAffordable = candidate.evidence !== null || this.#duty.hasRoom;
+      if (!all && !isAffordable) return;
       this.#candidates.splice(this.#candidates.indexOf(candidate), 1);
       candidate.reservoir.waiting--;
-      if (span === undefined || !Number.isFinite(span.endAt)) continue;
+      if (span === undefined || !Number.isFinite(span.endAt) || !isAffordable) continue;
       await this.#keep(candidate.evidence ?? this.#evidence(span), spans, candidate.reservoir);
     }
   }
 
   #evidence(span: Span): Evidence {
     const wanted = { kind: 'sample' as const, span, answerPos: null, at: span.endAt };
-    return { ...evidenceOf(this.#source, { ...wanted, prefixExchangesMax: 0 }), span };
+    const cut = () => evidenceOf(this.#source, { ...wanted, prefixExchangesMax: 0 });
+    return { ...this.#duty.run(cut), span };
   }
 
   async #keep(evidence: Evidence, spans: Span[], reservoir: Reservoir): Promise<void> {

@@ -40,6 +40,9 @@ export interface RecordLimits {
   /** Successes looked at (first line only), and cut, per second and instance. */
   samplePeeksPerSecond: number;
   sampleCutsPerSecond: number;
+  /** Time that reading them may take: at once, and in the long run as a share of one processor. */
+  sampleBurstMs: number;
+  sampleProcessorShare: number;
   /** Successes kept per route and release. */
   samplesPerRoute: number;
   routesMax: number;
@@ -61,7 +64,9 @@ export const recordLimits: RecordLimits = {
   failuresBurst: 5,
   failuresPerSecond: 1,
   samplePeeksPerSecond: 2000,
-  sampleCutsPerSecond: 2,
+  sampleCutsPerSecond: 20,
+  sampleBurstMs: 500,
+  sampleProcessorShare: 0.03,
   samplesPerRoute: 20,
   routesMax: 500,
   logBytesMax: 1 << 20,
