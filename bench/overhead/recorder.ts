@@ -45,7 +45,7 @@ void answer({
     before = spentMs();
   },
   stop: async (): Promise<RecordingCost> => {
-    await recorder.settle();
+    await sensor.flush();
     const spent = spentMs();
     const memory = {
       recorderMib: residentMibOf(process.pid),
