@@ -14,6 +14,7 @@ import { SandboxPool } from '../src/replay/pool.ts';
 import type { ManyOptions, ManyReplayer, ManyRequest } from '../src/replay/replay.ts';
 import { createReplayer, replayerDefaults } from '../src/replay/replayer.ts';
 import { openSandbox } from '../src/replay/sandbox.ts';
+import { type Figures, median, printFigures } from './figures.ts';
 
 const upstream = { address: '172.30.0.9', port: 8080 };
 const self = { address: '172.30.0.5', port: 3000 };
@@ -22,6 +23,7 @@ const lanes = 2;
 const replays = 12;
 const exchanges = 150;
 const refillMs = 2500;
+const against = 'of a plain container that starts, ends and is removed';
 
 /** Passes each request on to another service and its answer back. */
 const app = `
@@ -35,18 +37,11 @@ http.createServer((request, response) => {
 }).listen(${self.port});
 `;
 
-interface Figure {
-  value: number;
-  unit: string;
-  /** Against one plain container of the same image: how many times its time or rate. */
-  ratio: number;
-}
-
 const apps = fakeApps();
 const { engine } = apps;
 const directory = await mkdtemp(join(tmpdir(), 'fixpoint-bench-'));
 const replayer = await createReplayer({ engine, directory, warm: lanes });
-const figures: Record<string, Figure> = {};
+const figures: Figures = {};
 try {
   await measure();
 } finally {
@@ -54,18 +49,13 @@ try {
   await apps.removeAll();
   await rm(directory, { recursive: true, force: true });
 }
-for (const [name, { value, unit, ratio }] of Object.entries(figures)) {
-  console.log(
-    `${name.padEnd(24)} ${value.toFixed(1).padStart(9)} ${unit.padEnd(4)} x${ratio.toFixed(2)}`,
-  );
-}
-console.log(JSON.stringify({ bench: 'replay', figures }));
+printFigures('replay', figures);
 
 async function measure(): Promise<void> {
   const imageId = await apps.build(app);
   const plainMs = await medianOf(() => plainRun(imageId));
   const time = (name: string, ms: number) => {
-    figures[name] = { value: ms, unit: 'ms', ratio: ms / plainMs };
+    figures[name] = { value: ms, unit: 'ms', ratio: ms / plainMs, against };
   };
   time('plain_container', plainMs);
   const ready = await readyTimes();
@@ -76,7 +66,10 @@ async function measure(): Promise<void> {
   await sleep(refillMs);
   const tookMs = await timed(() => inLanes(() => replayOnce(replayer, imageId)));
   const perSecond = (replays * 1000) / tookMs;
-  figures.replays = { value: perSecond, unit: '1/s', ratio: (perSecond * plainMs) / 1000 };
+  figures.replays = {
+    ...{ value: perSecond, unit: '1/s', ratio: (perSecond * plainMs) / 1000 },
+    against: `of plain containers one by one, ${lanes} replays at once`,
+  };
   for (const [name, bytes] of [
     ['150_small', 100],
     ['150_of_1_mb', 1 << 20],
@@ -198,8 +191,4 @@ async function medianOf(run: () => Promise<void>, pauseMs = 0): Promise<number> 
     took.push(await timed(run));
   }
   return median(took);
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
