@@ -30,6 +30,8 @@ export interface Candidate {
   /** Cause in at most three sentences, naming file and line. */
   rootCause: string;
   provenance: Provenance;
+  /** Why nobody looks at it any further: what a model said was no patch, or not allowed. */
+  refusal?: string;
 }
 
 export type CheckName =

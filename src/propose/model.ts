@@ -1,9 +1,9 @@
 /** Asks a language model for patches, one shot each, within a budget, and trusts none of it. */
-import type { Candidate } from '../domain/fix.ts';
+import type { Candidate, Provenance } from '../domain/fix.ts';
 import type { GuardrailRules } from '../domain/guardrails.ts';
 import type { Logger } from '../domain/logger.ts';
-import type { Model } from '../llm/llm.ts';
-import { applyEdits, readAnswer } from './edits.ts';
+import type { Model, ModelResult } from '../llm/llm.ts';
+import { applyEdits, readAnswer, type Said } from './edits.ts';
 import { type PromptInput, promptFor } from './prompt.ts';
 
 /** What the model may cost for one issue. */
@@ -38,7 +38,7 @@ export interface ModelOptions {
   input: () => Promise<PromptInput>;
 }
 
-/** Candidates in the order of asking; refused and failed answers are logged and left out. */
+/** Candidates in the order of asking; answers without a usable patch carry their refusal. */
 export async function* modelCandidates(options: ModelOptions): AsyncGenerator<Candidate> {
   const { model, budget, rules, logger, read } = options;
   let spent = options.spentUsd;
@@ -57,36 +57,52 @@ export async function* modelCandidates(options: ModelOptions): AsyncGenerator<Ca
       timeoutMs: budget.timeoutMs,
       temperature: sample === 0 ? firstTemperature : laterTemperature,
     });
+    const provenance = provenanceOf(model, result);
     if (result.kind === 'unavailable') {
       logger.warn('the model gave no answer', { reason: result.reason });
+      yield refused(`the model gave no answer: ${result.reason}`, provenance);
       return;
     }
     spent += result.costUsd ?? costOf(result);
-    const answer = readAnswer(result.text);
-    if (answer.kind === 'refused') {
-      logger.info("the model's answer is refused", { reason: answer.reason });
+    const patch = await patchIn(result.text, { read, rules });
+    if (patch.kind === 'refused') {
+      logger.info("the model's answer is refused", { reason: patch.reason });
+      yield refused(patch.reason, provenance);
       continue;
     }
-    const applied = await applyEdits(answer.said.edits, { read, rules });
-    if (applied.kind === 'refused') {
-      logger.info("the model's answer is refused", { reason: applied.reason });
-      continue;
-    }
-    const { inputTokens, outputTokens, costUsd } = result;
-    yield {
-      diff: applied.diff,
-      explanation: answer.said.explanation,
-      rootCause: answer.said.rootCause,
-      provenance: {
-        kind: 'model',
-        provider: model.provider,
-        model: model.name,
-        costUsd,
-        inputTokens,
-        outputTokens,
-      },
-    };
+    const { explanation, rootCause } = patch.said;
+    yield { diff: patch.diff, explanation, rootCause, provenance };
   }
+}
+
+type Patch = { kind: 'patch'; diff: string; said: Said } | { kind: 'refused'; reason: string };
+
+async function patchIn(
+  text: string,
+  options: Pick<ModelOptions, 'read' | 'rules'>,
+): Promise<Patch> {
+  const answer = readAnswer(text);
+  if (answer.kind === 'refused') return answer;
+  const applied = await applyEdits(answer.said.edits, options);
+  if (applied.kind === 'refused') return applied;
+  return { kind: 'patch', diff: applied.diff, said: answer.said };
+}
+
+/** Stored like any other attempt, so that it can be read what the model was paid for. */
+function refused(refusal: string, provenance: Provenance): Candidate {
+  return {
+    diff: '',
+    explanation: 'an answer without a usable patch',
+    rootCause: '',
+    provenance,
+    refusal,
+  };
+}
+
+function provenanceOf({ provider, name }: Model, result: ModelResult): Provenance {
+  const { inputTokens, outputTokens, costUsd } =
+    result.kind === 'answer' ? result : { inputTokens: 0, outputTokens: 0, costUsd: null };
+  return { kind: 'model', provider, model: name, costUsd, inputTokens, outputTokens };
 }
 
 /** Upper estimate in USD, for models whose price nobody told us. */

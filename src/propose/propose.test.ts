@@ -137,14 +137,17 @@ describe('propose', () => {
     const budget = { samplesMax: 2, costUsdMax: 20 };
     const given = options({ model: scripted(), budget, limits: modelOnly });
     const candidates = await all(given);
-    expect(candidates).toHaveLength(1);
+    expect(candidates).toHaveLength(2);
+    expect(candidates[0]).toMatchObject({ diff: '', refusal: expect.stringContaining(reason) });
+    expect(candidates[1]!.refusal).toBeUndefined();
     expect(said.join('\n')).toContain(reason);
   });
 
   it('stops asking when the model is not there, and when the money is', async () => {
     server.script({ kind: 'error', status: 500 });
     const given = options({ model: scripted(), limits: modelOnly });
-    expect(await all(given)).toEqual([]);
+    const refusal = 'the model gave no answer: the provider answered 500';
+    expect(await all(given)).toMatchObject([{ diff: '', refusal }]);
     expect(server.heard).toHaveLength(1);
     const poor = { ...given, budget: { costUsdMax: 0.0001 } };
     expect(await all(poor)).toEqual([]);

@@ -60,6 +60,10 @@ export async function* propose(options: ProposeOptions): AsyncGenerator<Candidat
   );
   let count = 0;
   for await (const candidate of ideas(options, { trace, source, limits, rules })) {
+    if (candidate.refusal !== undefined) {
+      yield candidate;
+      continue;
+    }
     const changes = changesOf(candidate.diff);
     if (seen.has(changes)) continue;
     seen.add(changes);

@@ -18,7 +18,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Repository } from '../git/repository.ts';
 import type { Replayer } from '../replay/replay.ts';
 import type { Locate } from '../symptoms/symptoms.ts';
-import type { Answer } from './answer.ts';
+import { type Answer, fail } from './answer.ts';
 import { answerTextOf } from './answer-text.ts';
 import { type Build, buildPatched } from './build.ts';
 import { judgeCorpus } from './corpus.ts';
@@ -130,7 +130,12 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
 
 async function ask(state: Verification, made: Build[]): Promise<void> {
   const { options, limits, answers } = state;
+  const { refusal } = options.candidate;
   answers.set('reproduces', reproduces(options));
+  if (refusal !== undefined) {
+    answers.set('not-hidden-in-text', fail(`refused before it was tried: ${refusal}`));
+    return;
+  }
   answers.set('not-hidden-in-text', await judgeText(state));
   if (failed(state)) return;
   options.onProgress('building the patched code');
