@@ -159,6 +159,22 @@ describe('a failing request', () => {
     expect(suspicions[0]!.recording!.callExchangeIds).toHaveLength(1);
   });
 
+  it('has candidates, too, while a slow request has been silent for long', async () => {
+    await serve();
+    const slow = new FakeConnection(clock, { role: 'inbound' }).client(get('/slow'));
+    const busy = new FakeConnection(clock, { role: 'inbound' });
+    for (let n = 0; n < 50; n++) busy.client(get('/fine')).server(answer(200, 'fine'));
+    const web = new FakeConnection(clock, { role: 'inbound' }).client(get('/orders/7'));
+    const api = new FakeConnection(clock, { role: 'outbound', port: 80 });
+    api.client(get('/rates/EUR')).server(answer(200, '{}'));
+    web.server(answer(500, 'broken'));
+    await recorder.settle();
+    expect(suspicions[0]!.recording).toMatchObject({ causality: 'candidates' });
+    slow.server(answer(200, 'fine'));
+    await recorder.settle();
+    expect(suspicions).toHaveLength(1);
+  });
+
   it('is one of two that fail at once, each with its own trace', async () => {
     await serve();
     const a = new FakeConnection(clock, { role: 'inbound' }).client(get('/a'));

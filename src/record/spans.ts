@@ -26,15 +26,16 @@ export function spansOf(
   range: { from: Instant; to: Instant; aliveFrom?: Instant },
 ): Span[] {
   const aliveFrom = range.aliveFrom ?? 0;
-  const spans: Span[] = [];
+  const from = aliveFrom > range.from ? scanFrom(flight, range.from, aliveFrom) : range.from;
+  const spans: Span[] = from > range.from ? waitingSince(flight, range.from, from) : [];
   const last = new Map<number, Span>();
-  for (const slab of flight.window.slabs(range.from, range.to)) {
+  for (const slab of flight.window.slabs(from, range.to)) {
     for (let index = 0; index < slab.count; index++) {
       const at = slab.at[index]!;
       const flags = slab.flags[index]!;
       const connection = slab.connection[index]!;
       if ((flags & flag.turn) !== 0) {
-        if (at < range.from || at > range.to) continue;
+        if (at < from || at > range.to) continue;
         const tracked = last.get(connection)?.tracked ?? flight.connections.get(connection);
         if (tracked === undefined || !isAsked(tracked)) continue;
         const startPos = slab.pos[index]!;
@@ -61,6 +62,39 @@ export function spansOf(
     }
   }
   return spans.sort((a, b) => a.startAt - b.startAt);
+}
+
+/**
+ * The least instant from which every request that was in flight at `aliveFrom` has its beginning,
+ * but for those that said nothing since: found backwards, so that a busy window is not walked.
+ */
+function scanFrom(flight: Flight, least: Instant, aliveFrom: Instant): Instant {
+  const sought = new Set<number>();
+  for (const tracked of flight.connections.values()) {
+    if (!isAsked(tracked) || tracked.openedAt > aliveFrom || tracked.lastAt < aliveFrom) continue;
+    sought.add(tracked.index);
+  }
+  let from = aliveFrom;
+  for (const slab of flight.window.slabs(least, aliveFrom).reverse()) {
+    for (let index = slab.count - 1; index >= 0; index--) {
+      if (sought.size === 0) return from;
+      const at = slab.at[index]!;
+      if ((slab.flags[index]! & flag.turn) === 0 || at >= aliveFrom) continue;
+      if (sought.delete(slab.connection[index]!)) from = Math.min(from, at);
+    }
+  }
+  return Math.max(least, from);
+}
+
+/** Requests that began in the time, and whose connection has been silent since. */
+function waitingSince(flight: Flight, from: Instant, to: Instant): Span[] {
+  const spans: Span[] = [];
+  for (const tracked of flight.connections.values()) {
+    const { turnAt: startAt, turnPos: startPos, lastAt, spoke } = tracked;
+    if (spoke !== 1 || lastAt >= to || startAt < from || !isAsked(tracked)) continue;
+    spans.push({ tracked, startAt, startPos, answerAt: null, endAt: Number.POSITIVE_INFINITY });
+  }
+  return spans;
 }
 
 /** When the last so many requests before an instant began; the instant when there are none. */

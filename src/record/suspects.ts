@@ -57,7 +57,8 @@ export class Suspects {
     for (const answer of this.#answers) {
       if (answer.sequence > sequence || this.#secured.has(answer)) continue;
       const from = answer.at - limits.answerWaitMs * 1000;
-      const span = spanOfAnswer(spansOf(flight, { from, to: answer.at }), answer);
+      const range = { from, to: answer.at, aliveFrom: answer.at };
+      const span = spanOfAnswer(spansOf(flight, range), answer);
       if (span !== null) this.#secured.set(answer, this.#evidenceFor(span, answer, answer.at));
     }
   }
@@ -103,13 +104,15 @@ export class Suspects {
     const { flight, limits } = this.#source;
     const signs = [...this.#answers, ...this.#traces].map((sign) => sign.at);
     if (this.#exit !== null) signs.push(this.#exit.exit.at);
-    const from = Math.min(...signs) - limits.answerWaitMs * 1000;
+    const first = Math.min(...signs);
+    const from = first - limits.answerWaitMs * 1000;
+    const lateUs = limits.traceWaitMs * 1000;
     return join({
       answers: this.#answers,
       traces: this.#traces,
       exit: this.#exit?.exit ?? null,
-      spans: spansOf(flight, { from, to: at }),
-      lateUs: limits.traceWaitMs * 1000,
+      spans: spansOf(flight, { from, to: at, aliveFrom: first - lateUs }),
+      lateUs,
     });
   }
 
