@@ -1,5 +1,4 @@
-// What something costly may cost: how often it is done, in bursts and per second, or how much of the
-// processor it takes.
+// How often something costly may be done, in bursts and per second: a bucket of tokens.
 import type { Instant } from '../domain/time.ts';
 
 export class Budget {

@@ -40,11 +40,16 @@ export function tracesIn(log: readonly LogLine[]): LoggedTrace[] {
   return found.sort((a, b) => a.at - b.at);
 }
 
+const hint = new RegExp(
+  [
+    ...['^\\s+at \\S', '\\\\n\\s+at ', 'Traceback \\(most', 'panic: |http: panic '],
+    ...['^goroutine \\d', '^\\s*\\^+\\s*$', '^\\[\\w*Error'],
+  ].join('|'),
+);
+
 /** Whether a line may belong to an exception: cheap, for deciding whether to look. */
 export function hintsTrace(text: string): boolean {
-  return /^\s+at \S|\\n\s+at |Traceback \(most|panic: |http: panic |^goroutine \d|^\s*\^+\s*$|^\[\w*Error/.test(
-    text,
-  );
+  return hint.test(text);
 }
 
 function plainTraces(lines: LogLine[]): LoggedTrace[] {
