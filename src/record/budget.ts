@@ -1,4 +1,5 @@
-// How often something costly may be done, in bursts and per second: a bucket of tokens.
+// What something costly may cost: how often it is done, in bursts and per second, or how much of
+// the processor it takes.
 import type { Instant } from '../domain/time.ts';
 
 export class Budget {
