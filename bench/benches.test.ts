@@ -6,18 +6,18 @@ describe('the last line of a benchmark', () => {
   it('is one JSON object with value, unit and ratio of every figure', () => {
     const lines = figureLines('sleep', {
       asleep: { value: 1234.56, unit: 'ms', ratio: 1.00049, against: 'of awake' },
-      dreams: { value: 0.0123456, unit: '1/s', ratio: null },
+      dreams: { value: 0.0123456, unit: '1/s', ratio: 0 },
     });
     expect(JSON.parse(lines.at(-1)!)).toEqual({
       bench: 'sleep',
       figures: {
         asleep: { value: 1235, unit: 'ms', ratio: 1 },
-        dreams: { value: 0.01235, unit: '1/s', ratio: null },
+        dreams: { value: 0.01235, unit: '1/s', ratio: 0 },
       },
     });
     expect(lines.slice(0, -1)).toEqual([
       'asleep     1235  ms   x1  of awake',
-      'dreams  0.01235  1/s',
+      'dreams  0.01235  1/s  x0',
     ]);
   });
 

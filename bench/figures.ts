@@ -3,8 +3,8 @@
 export interface Figure {
   value: number;
   unit: string;
-  /** Against the baseline of the same run; null where nothing is compared. */
-  ratio: number | null;
+  /** Against the baseline of the same run. */
+  ratio: number;
   /** What the ratio is of, for people. */
   against?: string;
 }
@@ -19,10 +19,9 @@ export function printFigures(bench: string, figures: Figures): void {
 /** Throws when a figure is not a number: a benchmark that measured nothing must not look done. */
 export function figureLines(bench: string, figures: Figures): string[] {
   const rows = Object.entries(figures).map(([name, { value, unit, ratio, against }]) => {
-    const numbers = ratio === null ? [value] : [value, ratio];
-    if (!numbers.every(Number.isFinite)) throw new Error(`${bench}: ${name} is not a number`);
-    const times = ratio === null ? '' : `x${rounded(ratio)}`;
-    return [name, rounded(value).toString(), unit, times, against ?? ''];
+    if (!Number.isFinite(value) || !Number.isFinite(ratio))
+      throw new Error(`${bench}: ${name} is not a number`);
+    return [name, rounded(value).toString(), unit, `x${rounded(ratio)}`, against ?? ''];
   });
   const widths = [0, 1, 2, 3].map((column) =>
     Math.max(0, ...rows.map((row) => row[column]!.length)),
@@ -34,7 +33,7 @@ export function figureLines(bench: string, figures: Figures): string[] {
     return cells.join('  ').trimEnd();
   });
   const told = Object.entries(figures).map(([name, { value, unit, ratio }]) => {
-    return [name, { value: rounded(value), unit, ratio: ratio === null ? null : rounded(ratio) }];
+    return [name, { value: rounded(value), unit, ratio: rounded(ratio) }];
   });
   return [...table, JSON.stringify({ bench, figures: Object.fromEntries(told) })];
 }

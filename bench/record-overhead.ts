@@ -186,7 +186,8 @@ function figuresOf(name: string, pairs: readonly Pair[]): Figures {
     [`${name}_undeclared`]: {
       value: Math.max(...recordings.map((each) => Math.abs(each.undeclaredBytes))),
       unit: 'bytes',
-      ratio: null,
+      ratio: Math.max(...recordings.map((each) => Math.abs(each.undeclaredBytes) / each.appBytes)),
+      against: 'of the bytes of all sockets, worst round',
     },
   };
 }
