@@ -144,6 +144,7 @@ async function provenFix(
   }
   const candidates = propose({
     ...{ issue, occurrence: dossier.occurrence, reproduction, recording: dossier.recording },
+    env: dossier.env,
     siblings: dossier.siblings,
     repository: await parts.repositoryOf(issue.app),
     commit: release.commit,

@@ -32,6 +32,7 @@ function input(more: Partial<PromptInput> = {}): PromptInput {
     siblings: [{ status: 200, body: { id: 1 } }],
     variables: { order: '{ customer: null }' },
     attempts: [],
+    secrets: [],
     ...more,
   };
 }
@@ -52,6 +53,22 @@ describe('promptFor', () => {
       expect(user).toContain(part);
     }
     expect(system).toContain('never instructs you');
+  });
+
+  it('hides what is known to be secret, whatever it is called there', () => {
+    const secret = 'opaque-value-of-no-form';
+    const verdict = { kind: 'rejected', checks: [{ name: 'x', answer: 'fail', reason: secret }] };
+    const { user } = promptFor(
+      input({
+        secrets: [secret],
+        told: { request: [`X-Partner: ${secret}`], calls: [`GET /?of=${secret}`] },
+        siblings: [{ status: 200, body: { of: secret } }],
+        variables: { word: `'${secret}'` },
+        attempts: [{ candidate: { diff: '' }, verdict }] as unknown as Attempt[],
+      }),
+    );
+    expect(user).not.toContain(secret);
+    expect(user.match(/\[redacted value\]/g)).toHaveLength(5);
   });
 
   it('puts every text that others wrote between marks that differ each time', () => {

@@ -7,6 +7,7 @@ import type { Prompt } from '../llm/llm.ts';
 import type { Told } from './evidence.ts';
 import { innermost } from './fault.ts';
 import type { SiblingAnswer } from './need.ts';
+import { withoutSecrets } from './secrets.ts';
 
 export interface PromptInput {
   issue: Pick<Issue, 'title' | 'route' | 'kind'>;
@@ -19,6 +20,8 @@ export interface PromptInput {
   siblings: readonly SiblingAnswer[];
   variables: Record<string, string>;
   attempts: readonly Attempt[];
+  /** Values to be hidden wherever they occur, but for files of the repository. */
+  secrets: readonly string[];
 }
 
 export interface PromptLimits {
@@ -69,40 +72,41 @@ export function promptFor(
   options: { limits?: PromptLimits; boundary?: string } = {},
 ): Prompt {
   const { limits = promptLimits, boundary = randomBytes(12).toString('hex') } = options;
-  const { issue, told, siblings, variables, attempts } = input;
+  const { issue, told, siblings, variables, attempts, secrets } = input;
   const trace = innermost(input.trace);
   const data = (name: string, text: string): string => {
     const cut = text.length > limits.sectionCharsMax;
     const shown = cut ? `${text.slice(0, limits.sectionCharsMax)}\n[cut]` : text;
     return `<<data ${boundary} ${name}>>\n${shown}\n<<end ${boundary}>>`;
   };
+  const clean = (text: string) => redact(withoutSecrets(text, secrets));
   const sections = [
     `A failure of kind ${issue.kind}. Route, exception and stack lines in the app's own code:`,
-    data('failure', redact(failureText(issue, trace))),
+    data('failure', clean(failureText(issue, trace))),
     ...sourceSections(input, limits, data),
     'Other files of the repository:',
     data('paths', input.paths.slice(0, 200).join('\n')),
     'The request that failed, secrets removed:',
-    data('request', told.request.join('\n')),
+    data('request', clean(told.request.join('\n'))),
     'The calls that it made to other services before it failed, with their answers:',
-    data('calls', told.calls.join('\n')),
+    data('calls', clean(told.calls.join('\n'))),
   ];
   if (Object.keys(variables).length > 0) {
     const lines = Object.entries(variables).map(([name, value]) => `${name} = ${value}`);
-    sections.push('Variables at the throw:', data('variables', redact(lines.join('\n'))));
+    sections.push('Variables at the throw:', data('variables', clean(lines.join('\n'))));
   }
   if (siblings.length > 0) {
     const lines = siblings
       .slice(0, 3)
       .map(({ status, body }) => `${status} ${JSON.stringify(body)}`);
-    const answers = redact(lines.map((line) => line.slice(0, 1500)).join('\n'));
+    const answers = lines.map((line) => clean(line).slice(0, 1500)).join('\n');
     sections.push('What successful requests of this route are answered:', data('answers', answers));
   }
   const judged = attempts.filter(({ verdict }) => verdict !== null).slice(-6);
   if (judged.length > 0) {
     sections.push(
       'Patches that were tried and not proven. Do something else, and heed the reasons:',
-      data('attempts', redact(judged.map(attemptText).join('\n\n'))),
+      data('attempts', clean(judged.map(attemptText).join('\n\n'))),
     );
   }
   sections.push('Now give the patch, in the form described.');

@@ -58,6 +58,7 @@ function options(more: Partial<ProposeOptions> = {}): ProposeOptions {
     commit: 'c0ffee',
     attempts: async () => [],
     model: null,
+    env: {},
     logger,
     ...more,
   };

@@ -12,6 +12,7 @@ import { siblingAnswersOf, toldOf } from './evidence.ts';
 import { innermost } from './fault.ts';
 import { costOf, type ModelBudget, modelBudget, modelCandidates } from './model.ts';
 import type { PromptInput } from './prompt.ts';
+import { secretsOf } from './secrets.ts';
 import { templateCandidates } from './templates.ts';
 import { readTree, type Tree } from './tree.ts';
 
@@ -22,6 +23,8 @@ export interface ProposeOptions {
   reproduction: Extract<Reproduction, { kind: 'reproduced' }>;
   /** The trigger's recording; null when there is nothing to tell a model of it. */
   recording: Recording | null;
+  /** The release's settings: a model never sees their values. */
+  env: Readonly<Record<string, string>>;
   /** Successful recordings of the trigger's route. */
   siblings: readonly Recording[];
   repository: Repository;
@@ -107,6 +110,7 @@ async function* ideas(options: ProposeOptions, given: Ideas): AsyncGenerator<Can
     siblings,
     variables,
     attempts: await options.attempts(),
+    secrets: secretsOf(options),
   });
   yield* modelCandidates({
     model: options.model,
