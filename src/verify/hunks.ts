@@ -1,7 +1,7 @@
 /** Check 11: every hunk is needed. What the failure does not come back without is dropped. */
 import { isTestPath } from '../domain/guardrails.ts';
-import { filesOf, hunkCount, withoutHunk } from '../source/patch.ts';
-import { type Answer, pass } from './answer.ts';
+import { filesOf, type Hunk, hunkCount, withoutHunk } from '../source/patch.ts';
+import { type Answer, pass, unknown } from './answer.ts';
 import { type Build, buildPatched } from './build.ts';
 import { replayPatched } from './replays.ts';
 import type { Verification } from './verify.ts';
@@ -44,6 +44,20 @@ export async function neededHunks(
     } else found.untested++;
   }
   return { diff, answer: pass(said(sourceHunks(diff), found)) };
+}
+
+/** For a patch that has to stay as it is: which part of it nobody asked for. */
+export function unneeded(whole: string, needed: string): Answer {
+  const kept = new Set(filesOf(needed).flatMap((file) => file.hunks.map(textOf)));
+  const hunks = filesOf(whole).flatMap((file) => file.hunks);
+  const files = hunks.filter((hunk) => !kept.has(textOf(hunk))).map((hunk) => hunk.file);
+  const what = files.length === 1 ? 'a change' : `${files.length} changes`;
+  const where = [...new Set(files)].join(', ');
+  return unknown(`${what} in ${where} that the fix does not need: make a patch without it`);
+}
+
+function textOf(hunk: Hunk): string {
+  return `${hunk.file}\n${hunk.lines.join('\n')}`;
 }
 
 function said(left: number, found: { dropped: number; unbuilt: number; untested: number }): string {

@@ -22,7 +22,7 @@ import { type Answer, fail } from './answer.ts';
 import { answerTextOf } from './answer-text.ts';
 import { type Build, buildPatched } from './build.ts';
 import { judgeCorpus } from './corpus.ts';
-import { neededHunks } from './hunks.ts';
+import { neededHunks, unneeded } from './hunks.ts';
 import { judgeOwnTests } from './own-tests.ts';
 import { judgeReplays } from './replays.ts';
 import { judgeText } from './text.ts';
@@ -152,7 +152,10 @@ async function ask(state: Verification, made: Build[]): Promise<void> {
   const testsPass = async (build: Build) => (await ownTests(state, build)).answer === 'pass';
   const needed = await neededHunks(state, made, testsPass);
   answers.set('every-hunk-needed', needed.answer);
-  if (needed.diff !== state.diff) return judgeReduced(state, needed.diff, made);
+  if (needed.diff === state.diff) return judgeRest(state);
+  if (options.candidate.provenance.kind !== 'branch') return judgeReduced(state, needed.diff, made);
+  // What people merge is their branch as it is: nothing can be dropped from it.
+  answers.set('every-hunk-needed', unneeded(state.diff, needed.diff));
   await judgeRest(state);
 }
 
