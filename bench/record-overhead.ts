@@ -1,6 +1,6 @@
 /**
  * What recording costs an app: throughput, latency and processor time with and without it, in
- * interleaved pairs of one run. `node bench/record-overhead.ts [--seconds 2] [--rounds 5]
+ * interleaved pairs of one run. `node bench/record-overhead.ts [--seconds 2] [--warm 3] [--rounds 5]
  * [--only hello,select]`. Needs root, the sensor (scripts/setup builds it) and a free machine.
  */
 import { join } from 'node:path';
@@ -21,8 +21,6 @@ const workloads: Record<string, Workload> = {
   lone: { path: '/', connections: 1, everyMs: 0, says: 'hello-world, one connection' },
   bursts: { path: '/large', connections: 30, everyMs: 30, says: 'bursts of 30 with 200 KB each' },
 };
-/** Longer than what is kept of the first requests takes to be read: a recorder runs for weeks. */
-const warmSeconds = 1.5;
 const port = 3000;
 
 interface Usage {
@@ -55,13 +53,18 @@ interface Pair {
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '2' },
+    // Longer than reading what is kept of the first requests takes: a recorder runs for weeks.
+    warm: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '5' },
     only: { type: 'string', default: Object.keys(workloads).join(',') },
   },
 });
 const seconds = Number(values.seconds);
+const warmSeconds = Number(values.warm);
 const rounds = Number(values.rounds);
-if (!(seconds > 0) || !(rounds >= 1)) throw new Error('--seconds and --rounds are above 0');
+if (!(seconds > 0 && warmSeconds > 0 && rounds >= 1)) {
+  throw new Error('--seconds, --warm and --rounds are above 0');
+}
 const chosen = values.only.split(',');
 for (const name of chosen) if (!workloads[name]) throw new Error(`there is no workload ${name}`);
 
