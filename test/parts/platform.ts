@@ -1,9 +1,9 @@
 // The platform as a user runs it: `fixpoint up` as a process, its commands, and git.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './ports.ts';
 
@@ -25,7 +25,7 @@ export interface HttpAnswer {
 export interface PlatformOptions {
   /** Settings by their variable's name, `FIXPOINT_FIX_AUTOMATIC` say. */
   settings?: Record<string, string>;
-  /** Show the server's log on this process's standard error. */
+  /** Show the server's log on this process's standard error; FIXPOINT_TEST_VERBOSE=1 does. */
   verbose?: boolean;
   /** Kept after `stop` when it is given. */
   dataDir?: string;
@@ -41,13 +41,14 @@ export class Platform {
   #log = '';
   #verbose: boolean;
   #keepData: boolean;
+  readonly #folders: string[] = [];
 
   constructor(options: PlatformOptions & { apiPort: number; routerPort: number }) {
     this.dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'fixpoint-data-'));
     this.#keepData = options.dataDir !== undefined;
     this.apiPort = options.apiPort;
     this.routerPort = options.routerPort;
-    this.#verbose = options.verbose ?? false;
+    this.#verbose = options.verbose ?? process.env.FIXPOINT_TEST_VERBOSE === '1';
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('FIXPOINT_'));
     this.env = {
       ...(Object.fromEntries(inherited) as Record<string, string>),
@@ -72,7 +73,8 @@ export class Platform {
   }
 
   get running(): boolean {
-    return this.#server !== null && this.#server.exitCode === null && !this.#server.killed;
+    const { exitCode = 0, signalCode = null, killed } = this.#server ?? { killed: true };
+    return exitCode === null && signalCode === null && !killed;
   }
 
   /** Starts `fixpoint up` and waits until it answers. */
@@ -90,7 +92,7 @@ export class Platform {
     }
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      if (server.exitCode !== null) throw new Error(`fixpoint up ended:\n${this.#log}`);
+      if (!this.running) throw new Error(`fixpoint up ended:\n${this.#log}`);
       const status = await this.cli('status').catch(() => null);
       if (status?.code === 0) return;
       if (Date.now() > deadline) throw new Error(`fixpoint up does not answer:\n${this.#log}`);
@@ -101,7 +103,7 @@ export class Platform {
   /** kill -9, as an accident would. */
   async kill(): Promise<void> {
     const server = this.#server;
-    if (server === null || server.exitCode !== null) return;
+    if (server === null || !this.running) return;
     const ended = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGKILL');
     await ended;
@@ -117,7 +119,8 @@ export class Platform {
       server.kill('SIGKILL');
     }
     await this.cli('down').catch(() => null);
-    if (!this.#keepData) rmSync(this.dataDir, { recursive: true, force: true });
+    const left = this.#keepData ? this.#folders : [...this.#folders, this.dataDir];
+    for (const folder of left) rmSync(folder, { recursive: true, force: true });
   }
 
   /** One command of the CLI. */
@@ -154,21 +157,54 @@ export class Platform {
 
   /** A copy of a folder as a fresh git repository with one commit. */
   async repository(source: string): Promise<string> {
-    const folder = mkdtempSync(join(tmpdir(), 'fixpoint-app-'));
+    const folder = this.#folder();
     const skip = /\/(node_modules|dist)(\/|$)/;
     cpSync(source, folder, {
       recursive: true,
       filter: (path) => !skip.test(path.slice(source.length)),
     });
+    return this.#committed(folder);
+  }
+
+  /** A fresh git repository with these files and one commit. */
+  async repositoryOf(files: Record<string, string>): Promise<string> {
+    const folder = this.#folder();
+    write(folder, files);
+    return this.#committed(folder);
+  }
+
+  /** Writes files into a repository and commits them. */
+  async commit(folder: string, files: Record<string, string>): Promise<void> {
+    write(folder, files);
+    await this.#committed(folder);
+  }
+
+  async #committed(folder: string): Promise<string> {
     for (const argv of [
       ['init', '-q', '-b', 'main'],
       ['add', '-A'],
-      ['commit', '-qm', 'First'],
+      ['commit', '-qm', 'A change'],
     ]) {
       const result = await this.git(folder, ...argv);
       if (result.code !== 0) throw new Error(result.stderr);
     }
     return folder;
+  }
+
+  /** Removed by `stop`. */
+  #folder(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'fixpoint-app-'));
+    this.#folders.push(folder);
+    return folder;
+  }
+
+  /** What the API answers to a GET, without the time that a process of the CLI takes. */
+  async get<T>(path: string): Promise<T> {
+    const response = await fetch(`http://127.0.0.1:${this.apiPort}/api/v1${path}`, {
+      headers: { authorization: `Bearer ${this.token}` },
+    });
+    if (!response.ok) throw new Error(`GET ${path} answered ${response.status}`);
+    return (await response.json()) as T;
   }
 
   /** A request to an app, through the router. */
@@ -225,6 +261,13 @@ export async function until<T>(
       throw new Error(`${options.says}, not within ${options.timeoutMs} ms${detail}`);
     }
     await sleep(250);
+  }
+}
+
+function write(folder: string, files: Record<string, string>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
   }
 }
 
