@@ -15,11 +15,16 @@ export interface Range {
   to: Instant;
 }
 
-/**
- * Copies what happened in `range`; exchanges that it cuts through are kept to their end. Requests
- * that begin after `requestsTo` are left out: on a busy app they are thousands within a grace.
- */
-export function cut(flight: Flight, range: Range & { requestsTo?: Instant }): Connection[] {
+/** What of the app's own requests is wanted; all when absent. On a busy app they are thousands. */
+export interface CutRange extends Range {
+  /** None that begins later. */
+  requestsTo?: Instant;
+  /** Those of this connection only. */
+  requestsOf?: Tracked;
+}
+
+/** Copies what happened in `range`; exchanges that it cuts through are kept to their end. */
+export function cut(flight: Flight, range: CutRange): Connection[] {
   const plans = plansFor(flight, range);
   const first = flight.window.slabs(range.from, range.to)[0]?.sequence ?? 0;
   const fromStart = [...plans.values()].some((plan) => plan.whole);
@@ -60,13 +65,14 @@ interface Plan {
 }
 
 /** Connections with chunks in the range, and the look-ups of before. */
-function plansFor(flight: Flight, range: Range & { requestsTo?: Instant }): Map<number, Plan> {
+function plansFor(flight: Flight, range: CutRange): Map<number, Plan> {
   const plans = new Map<number, Plan>();
   const add = (tracked: Tracked) => {
     const whole = tracked.pipelined || tracked.transport === 'udp';
     // Its state is known before the first slab of the range.
     const fromSlab = tracked.protocol?.lasting === 'state';
     const asked = tracked.inbound && tracked.transport === 'tcp';
+    if (asked && range.requestsOf !== undefined && range.requestsOf !== tracked) return;
     const to = asked ? (range.requestsTo ?? range.to) : range.to;
     const begun = whole || fromSlab;
     plans.set(tracked.index, { tracked, whole, to, begun, ended: false, chunks: [] });

@@ -57,7 +57,9 @@ export function evidenceOf(source: Source, wanted: Wanted): Evidence {
     ...{ to, aliveFrom: span.startAt },
   });
   const from = prefixStart(source, wanted);
-  const connections = cut(flight, { from, to, requestsTo: end });
+  // Earlier requests may be the cause of a failure; what a sample shows is its own request's.
+  const requestsOf = wanted.kind === 'sample' ? span.tracked : undefined;
+  const connections = cut(flight, { from, to, requestsTo: end, requestsOf });
   const exchanges = exchangesOf(connections, { bodyBytesMax: limits.bodyBytesMax });
   const trigger = triggerIn(exchanges, wanted);
   const about: Range = { from: span.startAt, to };
