@@ -118,7 +118,8 @@ export async function reproduced(
   });
   await parts.store.reproductions.save(reproduction);
   const reason = reproduction.kind === 'reproduced' ? null : reproduction.reason;
-  await settle(parts, issue, reproduction.kind, reason);
+  const isProposed = (await openChange(parts, issue.id)) !== null;
+  await settle(parts, issue, isProposed ? 'proposed' : reproduction.kind, reason);
   return reproduction;
 }
 
@@ -138,9 +139,10 @@ async function provenFix(
   const judge = (attempt: Attempt) =>
     judged(parts, { dossier, reproduction, attempt, baselines }, work);
 
+  const declined = await declinedAttempts(parts, issue.id);
   for (const attempt of await attemptsOf(parts, dossier)) {
     const finished = attempt.verdict === null ? await judge(attempt) : attempt;
-    if (finished.verdict?.kind === 'verified') return finished;
+    if (finished.verdict?.kind === 'verified' && !declined.has(attempt.number)) return finished;
   }
   const candidates = propose({
     ...{ issue, occurrence: dossier.occurrence, reproduction, recording: dossier.recording },
@@ -164,6 +166,12 @@ async function provenFix(
   }
   work.signal.throwIfAborted();
   return null;
+}
+
+/** Attempts whose change request was closed: a maintainer does not want them, or they conflict. */
+async function declinedAttempts(parts: Parts, issueId: number): Promise<Set<number>> {
+  const closed = await parts.store.changes.list({ issueId, status: 'closed' });
+  return new Set(closed.map((change) => change.attemptNumber));
 }
 
 /** Attempts of the pipeline itself; what people pushed as branches is theirs to submit. */

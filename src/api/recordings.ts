@@ -28,9 +28,22 @@ export function recordingRoutes(server: TypedServer, options: ApiOptions): void 
     {
       schema: { params: z.object({ id: z.string() }), response: { 200: recordingText } },
     },
-    async ({ params }) =>
-      found(await recordingTextOf(params.id, options), `recording ${params.id}`),
+    async ({ params }) => {
+      const id = await wholeId(params.id, options);
+      return found(await recordingTextOf(id, options), `recording ${params.id}`);
+    },
   );
+}
+
+const idCharacters = 36;
+const prefixesOf = 10_000;
+
+/** The id that begins so, when it is the only one; else what was given. */
+async function wholeId(given: string, { store }: Pick<ApiOptions, 'store'>): Promise<string> {
+  if (given.length >= idCharacters) return given;
+  const all = await store.recordings.list({ limit: prefixesOf });
+  const [first, second] = all.filter((one) => one.id.startsWith(given));
+  return first !== undefined && second === undefined ? first.id : given;
 }
 
 /** Null when there is none. Throws when its file is damaged. */

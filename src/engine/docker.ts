@@ -54,7 +54,7 @@ interface Context {
 
 function images(
   context: Context,
-): Pick<Engine, 'build' | 'image' | 'removeImage' | 'readImageFiles'> {
+): Pick<Engine, 'build' | 'image' | 'images' | 'removeImage' | 'readImageFiles'> {
   const { client, labels, builder } = context;
   const made = containers(context);
   return {
@@ -65,6 +65,18 @@ function images(
       const call: EngineCall = { method: 'GET', path, about: `image ${reference}` };
       const found = await unless404(client.json<json.ImageJson>(call));
       return found && json.imageInfoOf(found);
+    },
+    async images(wanted) {
+      const label = Object.entries(wanted).map(([name, value]) => `${name}=${value}`);
+      const query = { filters: JSON.stringify({ label }) };
+      const path = '/images/json';
+      const found = await client.json<{ Id: string }[]>({
+        method: 'GET',
+        path,
+        query,
+        about: 'images',
+      });
+      return found.map(({ Id }) => Id);
     },
     async removeImage(id) {
       const path = `/images/${id}`;

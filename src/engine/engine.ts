@@ -124,6 +124,8 @@ export interface Engine {
   build(options: BuildOptions): Promise<BuildResult>;
   image(reference: string): Promise<ImageInfo | null>;
   removeImage(id: string): Promise<void>;
+  /** Ids of the images that bear all these labels. */
+  images(labels: Labels): Promise<string[]>;
   /** Makes a container without starting it; returns its id. */
   create(spec: ContainerSpec): Promise<string>;
   start(id: string): Promise<void>;

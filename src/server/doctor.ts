@@ -42,7 +42,10 @@ async function engineAnswers({ engine, engineSocket }: DoctorOptions): Promise<D
     const { version, apiVersion } = await engine.ping();
     return ok('engine', `Docker Engine ${version}, API ${apiVersion}`);
   } catch (error) {
-    const remedy = `start the Docker Engine (${setUp}), or set engine.socket`;
+    const forbidden = /EACCES|permission/i.test(wordsOf(error));
+    const remedy = forbidden
+      ? 'run as root or as a user who may use the socket'
+      : `start the Docker Engine (${setUp}), or set engine.socket`;
     return failed('engine', `nothing answers at ${engineSocket}: ${wordsOf(error)}`, remedy);
   }
 }
@@ -60,7 +63,7 @@ async function sandboxImage({ engine, sandboxImage: name }: DoctorOptions): Prom
 interface Probe {
   kernel: string;
   features: Record<string, boolean>;
-  missing: string[];
+  missing: { feature: string; needs: string }[];
   ok: boolean;
 }
 
@@ -70,9 +73,9 @@ async function sensor(): Promise<Diagnosis> {
   try {
     const probe = JSON.parse(result.stdout) as Probe;
     if (probe.ok) return ok('sensor', `kernel ${probe.kernel} has what it takes`);
-    const lacks = probe.missing.join(', ');
-    const remedy = 'run as root, on Linux 5.15 or newer with BTF and BPF';
-    return failed('sensor', `kernel ${probe.kernel} does not allow: ${lacks}`, remedy);
+    const lacks = probe.missing.map(({ feature, needs }) => `${feature} (${needs})`).join(', ');
+    const remedy = 'run as root, on Linux 6.2 or newer with BTF';
+    return failed('sensor', `kernel ${probe.kernel} does not allow here: ${lacks}`, remedy);
   } catch {
     return failed('sensor', `its probe failed: ${result.stderr.slice(0, 300)}`, 'run as root');
   }

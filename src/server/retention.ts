@@ -20,18 +20,26 @@ const recordingsMax = 100_000;
 
 /** One round. What an unresolved issue or a serving release needs stays, whatever its age. */
 export async function tidyUp(options: RetentionOptions): Promise<Removed> {
-  const { store, logger } = options;
+  const { store, logger, limits } = options;
+  const oldest = now() - limits.recordingDays * microsPerDay;
   const removed: Removed = { recordings: 0, bytes: 0 };
-  for (const app of await store.apps.list()) {
-    for (const summary of await dueOf(options, app.name)) {
+  const needs = new Map<string, Need>();
+  let held = 0;
+  for (const summary of await store.recordings.list({ limit: recordingsMax })) {
+    const isNeeded = needs.get(summary.app) ?? (await neededRecordings(store, summary.app));
+    needs.set(summary.app, isNeeded);
+    const isDue = summary.to < oldest || held + summary.storedBytes > limits.recordingsBytesMax;
+    if (isDue && !isNeeded(summary)) {
       await store.recordings.remove(summary.id);
       removed.recordings++;
       removed.bytes += summary.storedBytes;
-    }
+    } else held += summary.storedBytes;
   }
   if (removed.recordings > 0) logger.info('recordings were removed', { ...removed });
   return removed;
 }
+
+type Need = (summary: RecordingSummary) => boolean;
 
 /** Releases of an app that unresolved issues were last seen in: their images have to stay, too. */
 export async function neededReleases(store: Store, app: string): Promise<Set<number>> {
@@ -40,27 +48,8 @@ export async function neededReleases(store: Store, app: string): Promise<Set<num
   return new Set(open.map((issue) => issue.lastRelease));
 }
 
-async function dueOf(
-  { store, limits }: RetentionOptions,
-  app: string,
-): Promise<RecordingSummary[]> {
-  const isNeeded = await neededRecordings(store, app);
-  const oldest = now() - limits.recordingDays * microsPerDay;
-  let held = 0;
-  const due: RecordingSummary[] = [];
-  for (const summary of await store.recordings.list({ app, limit: recordingsMax })) {
-    const isDue = summary.to < oldest || held + summary.storedBytes > limits.recordingsBytesMax;
-    if (isDue && !isNeeded(summary)) due.push(summary);
-    else held += summary.storedBytes;
-  }
-  return due;
-}
-
 /** What serves needs its boot; unresolved issues need their boot and what was reproduced. */
-async function neededRecordings(
-  store: Store,
-  app: string,
-): Promise<(summary: RecordingSummary) => boolean> {
+async function neededRecordings(store: Store, app: string): Promise<Need> {
   const releases = await neededReleases(store, app);
   for (const instance of await store.instances.list({ app, live: true })) {
     releases.add(instance.releaseNumber);

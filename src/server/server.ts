@@ -10,6 +10,7 @@ import { deployer } from '../deploy/deployer.ts';
 import { labelNames } from '../deploy/specs.ts';
 import type { Logger } from '../domain/logger.ts';
 import { dockerEngine } from '../engine/docker.ts';
+import type { Engine } from '../engine/engine.ts';
 import { builtinForge } from '../forge/builtin.ts';
 import { openRepository } from '../git/bare.ts';
 import { httpBackend } from '../git/http-backend.ts';
@@ -128,6 +129,8 @@ async function startParts(
     }),
   );
 
+  await removeCandidates(engine, owner);
+
   let url = '';
   const platform = new FixpointPlatform({
     ...{ config, parts, recorder, deployer: deploying },
@@ -192,14 +195,20 @@ export async function removeEverything(config: Config): Promise<void> {
       hooks,
       settings,
     }).removeEverything();
-    const left = await engine.list({ [labelNames.owner]: candidatesOf(owner) });
-    for (const container of left) await engine.remove(container.id);
+    await removeCandidates(engine, owner);
     await (
       await createReplayer({ engine, directory: join(dataDir, 'sandboxes'), warm: 0 })
     ).close();
   } finally {
     await store.close();
   }
+}
+
+/** What a server that was killed while it verified left behind. */
+async function removeCandidates(engine: Engine, owner: string): Promise<void> {
+  const labels = { [labelNames.owner]: candidatesOf(owner) };
+  for (const container of await engine.list(labels)) await engine.remove(container.id);
+  for (const image of await engine.images(labels)) await engine.removeImage(image);
 }
 
 /** Change requests that the pushed commit has overtaken are closed by themselves. */

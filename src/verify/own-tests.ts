@@ -82,7 +82,7 @@ export function compare(old: [Run, Run], patched: Run): Answer {
   if (passing === 0 && broken.length > 0) {
     return unknown(`${broken.join(' and ')} fails on the old code already: ${quoted(first.tail)}`);
   }
-  const said = [`${passing} tests pass as before`];
+  const said = [passing === 1 ? '1 test passes as before' : `${passing} tests pass as before`];
   if (flaky > 0) said.push(`${flaky} unsteady ones left out`);
   if (broken.length > 0) said.push(`${broken.join(' and ')} fails as before`);
   const others = [...first.exits.keys()].filter((name) => name !== 'test');

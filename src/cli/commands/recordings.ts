@@ -27,17 +27,20 @@ export function recordingCommands(program: Command, context: Context): void {
   record
     .command('show')
     .description('print a recording as text, its secrets taken away')
-    .argument('<id>')
+    .argument('<id>', 'or the beginning of one')
     .action(async (id: string) => {
       const path = `/recordings/${encodeURIComponent(id)}`;
       context.answer(await (await context.client()).get<RecordingText>(path), recordingPage);
     });
 }
 
+/** Characters of an id that tell it from others; commands take the beginning of one. */
+const shortId = 8;
+
 function recordingsPage({ recordings }: { recordings: Recording[] }): string {
   if (recordings.length === 0) return 'No recordings.';
   const rows = recordings.map((one) => [
-    one.id,
+    one.id.slice(0, shortId),
     one.kind,
     one.app,
     String(one.releaseNumber),

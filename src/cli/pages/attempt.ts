@@ -11,7 +11,7 @@ export function attemptPage(attempt: Attempt): string[] {
   return [
     paint('bold', `Attempt ${attempt.number}: ${verdictText(attempt)}`),
     ...wrap(`By ${authorText(attempt)}. ${candidate.explanation}`, columnsMax),
-    ...wrap(`Cause: ${candidate.rootCause}`, columnsMax),
+    ...(candidate.rootCause === '' ? [] : wrap(`Cause: ${candidate.rootCause}`, columnsMax)),
     '',
     ...diffLines(verdict?.diff || candidate.diff),
     ...(verdict === null ? [] : ['', ...proofLines(verdict)]),
