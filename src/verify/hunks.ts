@@ -1,5 +1,6 @@
 /** Check 11: every hunk is needed. What the failure does not come back without is dropped. */
 import { isTestPath } from '../domain/guardrails.ts';
+import { erased } from '../source/erased.ts';
 import { filesOf, type Hunk, hunkCount, withoutHunk } from '../source/patch.ts';
 import { type Answer, pass, unknown } from './answer.ts';
 import { type Build, buildPatched } from './build.ts';
@@ -14,9 +15,9 @@ export interface NeededHunks {
 
 /**
  * Takes hunks away one after the other, building and replaying each time; one that can go
- * without the failure coming back goes, unless the build or the repository's own tests and types
- * need it. A single hunk is needed: check 1 shows it. Hunks of tests stay: they are not there to
- * mend anything.
+ * without the failure coming back goes, unless the build or the repository's own tests need it.
+ * Stays without being asked: a single hunk (check 1 shows that it is needed), hunks of tests, and
+ * those that change nothing at run time (types, comments): no replay can tell anything of them.
  */
 export async function neededHunks(
   state: Verification,
@@ -25,9 +26,15 @@ export async function neededHunks(
 ): Promise<NeededHunks> {
   const { options, limits } = state;
   let { diff } = state;
-  const found = { dropped: 0, unbuilt: 0, untested: 0 };
-  for (let index = hunkCount(diff) - 1; index >= 0 && sourceHunks(diff) > 1; index--) {
-    if (isTestPath(filesOf(diff).flatMap((file) => file.hunks)[index]?.file ?? '')) continue;
+  const found = { needed: 0, dropped: 0, unbuilt: 0, untested: 0, erased: 0 };
+  const asked: number[] = [];
+  for (const index of sourceHunks(diff)) {
+    if (await lastsAtRunTime(state, index)) asked.push(index);
+    else found.erased++;
+  }
+  // From the end, so that the numbers of those before stay what they are.
+  for (const index of asked.toReversed()) {
+    if (asked.length - found.dropped === 1) break;
     const smaller = withoutHunk(diff, index);
     options.onProgress(`replaying without hunk ${index + 1} of ${hunkCount(diff)}`);
     const built = await buildPatched(options, limits, smaller);
@@ -43,7 +50,32 @@ export async function neededHunks(
       found.dropped++;
     } else found.untested++;
   }
-  return { diff, answer: pass(said(sourceHunks(diff), found)) };
+  found.needed = asked.length - found.dropped;
+  return { diff, answer: pass(said(found)) };
+}
+
+/** Whether the program is another one without the hunk. */
+async function lastsAtRunTime({ options, diff }: Verification, index: number): Promise<boolean> {
+  const { repository, release } = options;
+  const path = filesOf(diff).flatMap((file) => file.hunks)[index]?.file ?? '';
+  const texts: (string | null)[] = [];
+  for (const part of [diff, withoutHunk(diff, index)]) {
+    const commit = part === '' ? release.commit : await committed(options, part);
+    const bytes = commit === null ? null : await repository.read(commit, path);
+    texts.push(bytes === null ? null : erased(path, new TextDecoder().decode(bytes)));
+  }
+  const [whole, without] = texts;
+  return whole === null || whole !== without;
+}
+
+async function committed(
+  { repository, release }: Verification['options'],
+  diff: string,
+): Promise<string | null> {
+  const author = { name: 'Fixpoint', email: 'fixpoint@localhost' };
+  const options = { base: release.commit, diff, message: 'Part of a candidate', author };
+  const applied = await repository.commitPatch(options);
+  return applied.kind === 'committed' ? applied.commit : null;
 }
 
 /** For a patch that has to stay as it is: which part of it nobody asked for. */
@@ -60,18 +92,23 @@ function textOf(hunk: Hunk): string {
   return `${hunk.file}\n${hunk.lines.join('\n')}`;
 }
 
-function said(left: number, found: { dropped: number; unbuilt: number; untested: number }): string {
+function said(found: Record<'needed' | 'dropped' | 'unbuilt' | 'untested' | 'erased', number>) {
+  const { needed, dropped, unbuilt, untested, erased: silent } = found;
   const others = [
-    found.unbuilt > 0 ? `${found.unbuilt} for it to build` : null,
-    found.untested > 0 ? `${found.untested} for its tests and types` : null,
+    unbuilt > 0 ? `${unbuilt} for it to build` : null,
+    untested > 0 ? `${untested} for its tests` : null,
   ].filter((text) => text !== null);
   const why = others.length === 0 ? '' : `, ${others.join(' and ')}`;
-  const kept =
-    left === 1 ? 'without its one hunk the error is back' : `all ${left} hunks are needed${why}`;
-  return found.dropped === 0 ? kept : `${kept}; ${found.dropped} not needed, dropped`;
+  const parts = [
+    needed === 1 ? 'without its one hunk the error is back' : `${needed} hunks are needed${why}`,
+  ];
+  if (silent > 0) parts.push(`${silent} of types or comments only`);
+  if (dropped > 0) parts.push(`${dropped} not needed, dropped`);
+  return parts.join('; ');
 }
 
-function sourceHunks(diff: string): number {
-  const files = filesOf(diff).filter((file) => !isTestPath(file.path));
-  return files.reduce((sum, file) => sum + file.hunks.length, 0);
+/** Numbers of the hunks that are not in tests, counted over all files. */
+function sourceHunks(diff: string): number[] {
+  const hunks = filesOf(diff).flatMap((file) => file.hunks);
+  return [...hunks.keys()].filter((index) => !isTestPath(hunks[index]!.file));
 }

@@ -96,6 +96,30 @@ describe('judgeOutcome', () => {
     expect(judge(hole, absent).answer).toBe('unknown');
   });
 
+  it('does not know whether what an app without calls was asked for is there', () => {
+    const room = (id: string, body: object) =>
+      sample({ request: { path: { id }, query: {} }, body, calls: [] });
+    const rooms = [room('1', { id: '1', name: 'one' }), room('2', { id: '2', name: 'two' })];
+    const trigger = { request: { path: { id: '9' }, query: {} }, calls: [] };
+    const of = (after: Partial<Sample>) => judge({ calls: [], ...after }, trigger, rooms);
+    expect(of({ body: { id: '9', name: null } })).toEqual({
+      answer: 'unknown',
+      reason:
+        'accepted although nothing shows that "9" is there; no recorded answer shows what is right then',
+    });
+    expect(of({ status: 404, body: { error: 'x' } })).toEqual({
+      answer: 'unknown',
+      reason: 'it now refuses with 404; nothing recorded shows whether "9" is there',
+    });
+    expect(of({ status: 401 }).answer).toBe('fail');
+    const owned = [
+      room('1', { id: '1', name: 'one', owner: 'Ada' }),
+      room('2', { id: '2', name: 'two', owner: 'Bob' }),
+    ];
+    const free = { body: { id: '9', name: 'nine', owner: null }, calls: [] };
+    expect(judge(free, trigger, owned).answer).toBe('pass');
+  });
+
   it('does not know whether a zero of the patch is right', () => {
     const zero = { body: { id: 0, email: 'a@b.c', items: [{ sku: 'y' }] } };
     expect(judge(zero, {}, siblings, true).answer).toBe('unknown');

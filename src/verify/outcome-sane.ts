@@ -71,7 +71,7 @@ function judgeContent(options: OutcomeOptions, fine: readonly Sample[]): Answer 
   const range = breaks.filter((found) => found.kind === 'range');
   if (hard.length > 0) return fail(`unlike successful answers of this route, ${list(hard)}`);
   if (range.length > 0 && bringsZero) return unknown(`${list(range)}, by a zero of the patch`);
-  const guessed = guessOf(trigger, fine, soft.length + range.length > 0);
+  const guessed = guessOf(options, fine, soft.length + range.length > 0);
   if (guessed !== null) return unknown(guessed);
   const compared = `${fine.length} successful answer${fine.length === 1 ? '' : 's'} of this route`;
   const unlike = [...soft, ...range];
@@ -83,7 +83,11 @@ function judgeContent(options: OutcomeOptions, fine: readonly Sample[]): Answer 
  * Why nobody can tell what the right answer to such a request is: it is malformed, or it lacks or
  * names what is not there and the answer has a hole, and yet it is answered with success.
  */
-function guessOf(trigger: Sample, fine: readonly Sample[], hasHole: boolean): string | null {
+function guessOf(
+  { after, trigger }: OutcomeOptions,
+  fine: readonly Sample[],
+  hasHole: boolean,
+): string | null {
   // It had been answered with success before the failure came: that is what is right.
   if (trigger.status > 0 && trigger.status < 400) return null;
   const requests = fine.map((sibling) => sibling.request);
@@ -96,7 +100,10 @@ function guessOf(trigger: Sample, fine: readonly Sample[], hasHole: boolean): st
   if (!hasHole) return null;
   if (breaks.length > 0) return `accepted although ${list(breaks)}; ${told}`;
   const absent = trigger.calls.some((call) => isAbsence(call, trigger, fine));
-  return absent ? `accepted although what the request names was not found; ${told}` : null;
+  if (absent) return `accepted although what the request names was not found; ${told}`;
+  const unknown = unknownName(trigger, fine);
+  if (unknown === null || tellsMore(after, trigger, fine)) return null;
+  return `accepted although nothing shows that "${unknown}" is there; ${told}`;
 }
 
 /** A refusal is right only where the input breaks what every successful sibling satisfies. */
@@ -115,7 +122,42 @@ function judgeRefusal(status: number, trigger: Sample, fine: readonly Sample[]):
   if (absent !== undefined && (status === 404 || status === 410 || status === 409)) {
     return pass(`refused with ${status}, since what the request names was not found`);
   }
+  const unknownOne = unknownName(trigger, fine);
+  if (unknownOne !== null && (status === 404 || status === 410)) {
+    return unknown(
+      `it now refuses with ${status}; nothing recorded shows whether "${unknownOne}" is there`,
+    );
+  }
   return fail(`it now refuses with ${status} although the request is as good as successful ones`);
+}
+
+/**
+ * What the request names in its path or query and no success named before, unless a call found
+ * it: an app that keeps its things in memory asks nobody, so it may be there or not.
+ */
+function unknownName(trigger: Sample, fine: readonly Sample[]): string | null {
+  for (const part of ['path', 'query'] as const) {
+    for (const [name, value] of Object.entries(partOf(trigger, part))) {
+      if (typeof value !== 'string') continue;
+      if (fine.some((sibling) => partOf(sibling, part)[name] === value)) continue;
+      const found = trigger.calls.some(
+        (call) => call.parameters.includes(value) && !isAbsence(call, trigger, fine),
+      );
+      if (!found) return value.slice(0, 60);
+    }
+  }
+  return null;
+}
+
+function partOf({ request }: Sample, part: 'path' | 'query'): Record<string, unknown> {
+  const value = (request as Record<string, unknown> | null)?.[part];
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** Whether the answer holds anything that is no echo of the request and no constant of the route. */
+function tellsMore(after: Sample, trigger: Sample, fine: readonly Sample[]): boolean {
+  const known = [textsOf(trigger.request), ...fine.map((sibling) => textsOf(sibling.body))];
+  return [...textsOf(after.body)].some((text) => !known.some((texts) => texts.has(text)));
 }
 
 /** The request named something, and the answer to that question was empty; siblings' never is. */
