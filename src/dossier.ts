@@ -3,6 +3,7 @@ import type { Release } from './domain/app.ts';
 import type { Issue, Occurrence } from './domain/failure.ts';
 import type { Recording, RecordingSummary } from './domain/recording.ts';
 import { learnRoutes } from './domain/route.ts';
+import { type Instant, isoOf } from './domain/time.ts';
 import type { Store } from './store/store.ts';
 
 /** A recording with the boot recording that it is replayed on. */
@@ -19,6 +20,8 @@ export interface Dossier {
   boot: Recording | null;
   release: Release;
   env: Record<string, string>;
+  /** What was wrong with recording shortly before the failure, in words; null: nothing. */
+  interruption: string | null;
   /** Other occurrences in the same release, newest first. */
   others: ReplayableRecording[];
   /** Successful recordings of the trigger's route in the same release. */
@@ -59,6 +62,7 @@ export async function dossierOf(
     boot,
     release,
     env: await store.env.get(app, release.envVersion),
+    interruption: await interruptionBefore(store, occurrence.at),
     others: await othersOf(store, occurrences, occurrence, limits.othersMax),
     ...(await successesOf(store, { issue, releaseNumber, limits })),
   };
@@ -192,6 +196,17 @@ async function corpusOf(
 async function loadAll(store: Store, summaries: RecordingSummary[]): Promise<Recording[]> {
   const loaded = await Promise.all(summaries.map((summary) => store.recordings.load(summary.id)));
   return loaded.filter((recording) => recording !== null);
+}
+
+/** How long before it failed a request may have begun. */
+const requestUs = 60_000_000;
+
+async function interruptionBefore(store: Store, at: Instant): Promise<string | null> {
+  const near = await store.interruptions.list(at - requestUs);
+  const last = near.findLast(({ from }) => from <= at);
+  if (last === undefined) return null;
+  const until = last.to === null ? 'now' : isoOf(last.to);
+  return `nothing was recorded from ${isoOf(last.from)} to ${until}: ${last.reason}`;
 }
 
 function loadOrNull(store: Store, id: string | null): Promise<Recording | null> {

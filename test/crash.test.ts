@@ -151,7 +151,9 @@ describe('a server that is killed while it merges', () => {
     await servedOnce(3);
     expect(await changes()).toMatchObject([{ status: 'merged' }]);
     expect(await branches()).toEqual(['main']);
-    expect((await platform.ask(app, 'GET', '/rooms/7')).status).toBe(404);
+    const answer = await platform.ask(app, 'GET', '/rooms/7');
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(answer.body)).toEqual({ id: '7', name: 'rooms seven', owner: null });
     expect((await platform.git(folder, 'fetch', platform.remote(app), 'main')).code).toBe(0);
     const log = await platform.git(folder, 'log', '--format=%s', '--merges', 'FETCH_HEAD');
     expect(log.stdout.trim().split('\n')).toHaveLength(1);

@@ -19,6 +19,8 @@ export interface ReproduceOptions {
   boot: Recording | null;
   release: Release;
   env: Record<string, string>;
+  /** Why there may be no recording, in words. */
+  interruption?: string | null;
   replayer: Replayer;
   locate: Locate;
   limits?: Partial<ReproduceLimits>;
@@ -32,6 +34,8 @@ export interface ReproduceLimits {
   prefixReplaysMax: number;
 }
 
+const nothingRecorded = 'nothing of it was recorded';
+
 export const reproduceLimits: ReproduceLimits = { runs: 3, prefixReplaysMax: 12 };
 
 /** @throws when the sandbox itself is unavailable: that says nothing about the app. */
@@ -39,7 +43,7 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
   const { recording, boot, issue } = options;
   const obstacle = obstacleTo(options);
   if (obstacle !== null || recording === null || boot === null) {
-    const reason = obstacle ?? 'nothing of it was recorded';
+    const reason = obstacle ?? nothingRecorded;
     return {
       kind: 'not-replayable',
       issueId: issue.id,
@@ -129,8 +133,10 @@ function placeOf({ trace, message }: Failure): string {
 
 /** Why a replay cannot say anything, known before the first one. */
 function obstacleTo(options: ReproduceOptions): string | null {
-  const { recording, boot } = options;
-  if (recording === null) return 'nothing of it was recorded';
+  const { recording, boot, interruption = null } = options;
+  if (recording === null) {
+    return interruption === null ? nothingRecorded : `${nothingRecorded} (${interruption})`;
+  }
   if (boot === null) return 'the start of that instance was not recorded, so it cannot be repeated';
   if (recording.completeness.reasons.length > 0) {
     return `the recording has a gap on the way: ${recording.completeness.reasons.join('; ')}`;

@@ -54,7 +54,7 @@ export function judgeOutcome(options: OutcomeOptions): Answer {
 }
 
 function judgeContent(options: OutcomeOptions, fine: readonly Sample[]): Answer {
-  const { after, trigger, bringsZero } = options;
+  const { after, bringsZero } = options;
   if (after.bodyBytes === 0 && fine.every((sibling) => sibling.bodyBytes > 0)) {
     return fail('the answer is empty where successful requests have content');
   }

@@ -1,4 +1,4 @@
-// A small app of many routes, some of which forget that a thing may be missing.
+// Small apps with bugs: routes that forget that a thing may have no owner, and less steady ones.
 
 export const dockerfile = `FROM node:24-bookworm-slim
 WORKDIR /srv
@@ -14,12 +14,17 @@ export const forgetful = ['rooms', 'teams', 'towns'] as const;
 const route = (name: string) => `
 function ${name}(id, res) {
   const found = store.${name}.get(id);
-  send(res, 200, { id, name: found.name.toUpperCase() });
+  if (found === undefined) return send(res, 404, { error: 'not found' });
+  send(res, 200, { id, name: found.name, owner: found.owner.name });
 }
 `;
 
 const things = (name: string) =>
-  `  ${name}: new Map([['1', { name: '${name} one' }], ['2', { name: '${name} two' }]]),`;
+  `  ${name}: new Map([
+    ['1', { name: '${name} one', owner: { name: 'Ada' } }],
+    ['2', { name: '${name} two', owner: { name: 'Grace' } }],
+    ['7', { name: '${name} seven', owner: null }],
+  ]),`;
 
 const server = `const http = require('node:http');
 
@@ -64,7 +69,11 @@ export const unsteady = {
   Dockerfile: dockerfile,
   'server.js': `const http = require('node:http');
 
-const things = new Map([['1', { name: 'one' }], ['2', { name: 'two' }]]);
+const things = new Map([
+  ['1', { name: 'one', maker: { name: 'Ada' } }],
+  ['2', { name: 'two', maker: { name: 'Grace' } }],
+  ['7', { name: 'seven', maker: null }],
+]);
 let count = 0;
 let release = null;
 
@@ -94,7 +103,11 @@ const routes = {
   },
   async things(id, res) {
     const found = things.get(id);
-    send(res, 200, { name: found.name });
+    send(res, 200, { id, name: found.name, maker: found.maker.name });
+  },
+  async places(id, res) {
+    const place = things.get(id);
+    send(res, 200, { id, place: place.name });
   },
 };
 
