@@ -21,6 +21,8 @@ const workloads: Record<string, Workload> = {
   lone: { path: '/', connections: 1, everyMs: 0, says: 'hello-world, one connection' },
   bursts: { path: '/large', connections: 30, everyMs: 30, says: 'bursts of 30 with 200 KB each' },
 };
+/** As bin/fixpoint starts the server. */
+const serverFlags = ['--max-semi-space-size=2'];
 const port = 3000;
 
 interface Usage {
@@ -139,7 +141,7 @@ async function runOf(parts: Parts, workload: Workload, recorder?: Helper): Promi
 
 /** With a recorder of its own, whose memory is then nobody else's. */
 async function recordedRun(parts: Parts, workload: Workload): Promise<Recorded> {
-  const recorder = new Helper([process.execPath, [file('recorder')]]);
+  const recorder = new Helper([process.execPath, [...serverFlags, file('recorder')]]);
   try {
     await recorder.ask('ready');
     const idleMib = residentMibOf(recorder.pid);
