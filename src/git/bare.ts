@@ -98,8 +98,10 @@ function repositoryAt(directory: string): Repository {
 export function treeEntriesOf(listing: string): TreeEntry[] {
   const entries: TreeEntry[] = [];
   for (const record of listing.split('\0')) {
-    const match = /^(\d+) blob [0-9a-f]+ +(\d+)\t(.*)$/s.exec(record);
-    if (match) entries.push({ mode: match[1]!, bytes: Number(match[2]), path: match[3]! });
+    const match = /^(\d+) blob ([0-9a-f]+) +(\d+)\t(.*)$/s.exec(record);
+    if (match === null) continue;
+    const [, mode, blob, bytes, path] = match;
+    entries.push({ mode: mode!, blob: blob!, bytes: Number(bytes), path: path! });
   }
   return entries;
 }

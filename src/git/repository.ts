@@ -4,6 +4,8 @@ import type { Readable } from 'node:stream';
 export interface TreeEntry {
   path: string;
   mode: string;
+  /** Equal for equal bytes. */
+  blob: string;
   bytes: number;
 }
 

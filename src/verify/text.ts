@@ -4,6 +4,7 @@ import { filesOf } from '../source/patch.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import { type ChangedFile, hidingOf } from './hiding.ts';
 import { bringsZero, literalsBroughtIn } from './made-up.ts';
+import { testLoaded, unshownChange } from './touched.ts';
 import type { Verification } from './verify.ts';
 
 /** Judges the diff as text, against the files of the deployed commit. */
@@ -22,12 +23,17 @@ export async function judgeText(state: Verification): Promise<Answer> {
   if (sources.length === 0) return fail('the patch changes tests only');
   const applied = await patchedFiles(state);
   if (applied === null) return fail('the patch does not apply to the deployed commit');
+  const [old, now] = [await repository.tree(release.commit), await repository.tree(applied)];
+  const unshown = unshownChange(old, now, files);
+  if (unshown !== null) return fail(unshown);
   const changed: ChangedFile[] = [];
   for (const { path, oldPath } of sources) {
     const before = oldPath === null ? null : await repository.read(release.commit, oldPath);
     const after = await repository.read(applied, path);
     changed.push({ path, before: textOf(before), after: textOf(after) });
   }
+  const test = testLoaded(changed);
+  if (test !== null) return fail(`the program now loads a test: ${test}`);
   state.brought = { literals: literalsBroughtIn(changed), zero: bringsZero(changed) };
   const hiding = hidingOf(changed);
   if (hiding.kind === 'hides') return fail(hiding.findings.slice(0, 3).join('; '));
