@@ -70,14 +70,16 @@ const protectedPaths: readonly { what: string; patterns: readonly RegExp[] }[] =
       /(^|\/)(package|tsconfig[^/]*|biome|deno)\.jsonc?$|(^|\/)Makefile$/i,
       /(^|\/)(pyproject\.toml|setup\.(py|cfg)|requirements[^/]*\.txt|go\.mod|Cargo\.toml)$/i,
       /(^|\/)(Gemfile|pom\.xml|build\.gradle(\.kts)?)$/i,
-      /(^|\/)(vite|vitest|jest|webpack|rollup|babel|eslint|prettier)\.config\.[^/]+$/i,
+      /(^|\/)[^/]+\.(config|conf|setup|workspace)\.[cm]?[jt]s$/i,
+      /(^|\/)(conftest|noxfile)\.py$|(^|\/)(gulpfile|Gruntfile|Jakefile)\.[^/]+$/i,
+      /(^|\/)(setupTests?|testSetup)\.[^/]+$|(^|\/)Rakefile$|(^|\/)build\.rs$/i,
     ],
   },
 ];
 
 const testPaths: readonly RegExp[] = [
   /(^|\/)(tests?|__tests__|specs?|e2e|fixtures|__snapshots__|__mocks__)\//i,
-  /[._-](test|spec|e2e)\.[^/]+$|\.snap$/i,
+  /(^|[._/-])(tests?|specs?|e2e)\.[^/]+$|\.snap$/i,
   /(^|\/)test_[^/]+\.py$|_test\.(go|py|rb)$/i,
 ];
 
