@@ -4,6 +4,7 @@ import { filesOf } from '../source/patch.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import { type ChangedFile, hidingOf } from './hiding.ts';
 import { bringsZero, literalsBroughtIn } from './made-up.ts';
+import { reachOf } from './reach.ts';
 import { testLoaded, unshownChange } from './touched.ts';
 import type { Verification } from './verify.ts';
 
@@ -37,7 +38,12 @@ export async function judgeText(state: Verification): Promise<Answer> {
   state.brought = { literals: literalsBroughtIn(changed), zero: bringsZero(changed) };
   const hiding = hidingOf(changed);
   if (hiding.kind === 'hides') return fail(hiding.findings.slice(0, 3).join('; '));
+  const { refusals: reached, doubts } = reachOf(changed);
+  if (reached.length > 0) return fail(reached.slice(0, 3).join('; '));
   if (hiding.kind === 'unreadable') return unknown(hiding.reason);
+  if (doubts.length > 0) {
+    return unknown(`no replay can tell what it does: ${doubts.slice(0, 3).join('; ')}`);
+  }
   const noted = flags.length === 0 ? '' : `; to look at: ${flags.slice(0, 3).join(', ')}`;
   return pass(`nothing in its text swallows, skips or silences${noted}`);
 }
