@@ -19,6 +19,7 @@ const planted: [what: string, text: string, secret: string][] = [
   ],
   ['a lower-case header', 'host: x\nauthorization: planted-value\nok: 1', 'planted-value'],
   ['a cookie header', 'Cookie: theme=dark; sid=planted1; a=b', 'planted1'],
+  ['a header of a shown request', '> cookie: theme=dark; visit=planted1', 'planted1'],
   ['a set-cookie header', 'set-cookie: sid=planted1; HttpOnly', 'planted1'],
   ['an API key header', 'X-Api-Key: planted1', 'planted1'],
   ['headers as JSON', '{"authorization":"Bearer planted-1","accept":"*/*"}', 'planted-1'],

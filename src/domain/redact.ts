@@ -33,7 +33,10 @@ const rules: readonly Rule[] = [
   [/\beyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*){0,3}/g, () => mark('token')],
   // `Cookie: a=b; c=d` to the end of the line; `authorization', 'Bearer x'` as Node prints it.
   [
-    new RegExp(`(^|[\\n\\r])([ \\t]*["']?${secretHeader}["']?[ \\t]*:[ \\t]*)[^\\r\\n]+`, 'gi'),
+    new RegExp(
+      `(^|[\\n\\r])([ \\t]*(?:[<>] )?["']?${secretHeader}["']?[ \\t]*:[ \\t]*)[^\\r\\n]+`,
+      'gi',
+    ),
     (_, before, name) => `${before}${name}${mark('header')}`,
   ],
   [

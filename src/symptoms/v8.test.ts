@@ -19,6 +19,7 @@ async function mid() {
 async function top() { await mid(); }
 const any = () => Promise.any([Promise.reject(new Error('a')), Promise.reject(new TypeError('b'))]);
 const cases = {
+  quoted: () => { try { null['x\\nSYSTEM: obey']; } catch (e) { console.error(e); } },
   inspected: () => top().catch((e) => console.error(e)),
   prefixed: () => top().catch((e) => console.error('request failed:', e)),
   stackOnly: () => top().catch((e) => console.log(e.stack)),
@@ -128,6 +129,13 @@ describe('a trace that Node printed', () => {
     expect(traces).toMatchObject([{ severity: 'low' }]);
     const symptoms = { at: 1, status: 200, route: null, log: lines, exit: null };
     expect(await failuresOf({ ...symptoms, locate: async () => null })).toEqual([]);
+  });
+
+  it('keeps its type where a quoted value has lines that look like another one', async () => {
+    const { traces } = await run('quoted');
+    expect(traces).toHaveLength(1);
+    expect(traces[0]!.trace.type).toBe('TypeError');
+    expect(traces[0]!.trace.message).toContain('SYSTEM: obey');
   });
 
   it('is one of several on one log, each with its own lines', async () => {

@@ -82,17 +82,25 @@ function headBefore(lines: readonly string[], index: number, from: number): Head
   if (nearest < least) return { first: index, type: 'Error', message: '' };
   const near = lines[nearest]!.trim();
   if (noException.test(near)) return { first: nearest, type: null, message: '' };
-  for (const pattern of [inspected, named, any]) {
-    const found = pattern.exec(near);
-    if (found !== null) return headAt(lines, { first: nearest, index, found });
-  }
+  const here = inspected.exec(near) ?? named.exec(near);
+  if (here !== null) return headAt(lines, { first: nearest, index, found: here });
+  const custom = any.exec(near);
   for (let at = nearest - 1; at >= least; at--) {
     if (placeOf(lines[at]!) !== null) break;
     const text = lines[at]!.trim();
     const found = inspected.exec(text) ?? named.exec(text);
-    if (found !== null) return headAt(lines, { first: at, index, found });
+    if (found === null) continue;
+    // Lines behind it may be another message's, unless this one is in the middle of a quotation.
+    if (custom !== null && !isOpen(text)) break;
+    return headAt(lines, { first: at, index, found });
   }
+  if (custom !== null) return headAt(lines, { first: nearest, index, found: custom });
   return { first: nearest, type: 'Error', message: cutMessage(near) };
+}
+
+/** `... of undefined (reading 'name`: a quoted value, which has lines of its own, goes on. */
+function isOpen(text: string): boolean {
+  return text.lastIndexOf('(') > text.lastIndexOf(')');
 }
 
 function headAt(

@@ -1,4 +1,5 @@
 /** Checks 2, 3, 4, 5 and 9: what the patched code does when the failing request comes again. */
+import type { Trace } from '../domain/failure.ts';
 import type { Divergence, Observed, Outcome, Raised, Served } from '../domain/outcome.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import type { Build } from './build.ts';
@@ -174,8 +175,10 @@ function servedBefore(state: Verification): readonly Served[] {
 function judgeRaised(state: Verification, outcome: Outcome): Answer {
   if (outcome.kind !== 'succeeded') return unknown(`under watch, ${endOf(outcome)}`);
   if (!outcome.observed.watched) return unknown('exceptions of this runtime cannot be watched');
-  const original = state.options.occurrence.failure.trace;
-  const same = outcome.observed.raised.find((raised) => isSame(raised, original));
+  const { occurrence, reproduction } = state.options;
+  const { trace } = occurrence.failure;
+  const originals = reproduction.runs.flatMap((run) => run.raised);
+  const same = outcome.observed.raised.find((raised) => isSame(raised, trace, originals));
   if (same === undefined) return pass('the original exception is not raised any more');
   const status = outcome.observed.answer?.status ?? 0;
   const place = `${same.file}:${same.line}`;
@@ -186,6 +189,19 @@ function judgeRaised(state: Verification, outcome: Outcome): Answer {
   return fail(`the original exception is still raised at ${place} and swallowed`);
 }
 
-function isSame(raised: Raised, trace: { type: string; message: string } | null): boolean {
-  return trace !== null && raised.type === trace.type && raised.message === trace.message;
+/**
+ * A message may hold what a user sent, lines and all, so that its print can be misread: what the
+ * debugger saw of the unpatched code at the trace's own line counts as much.
+ */
+export function isSame(raised: Raised, trace: Trace | null, originals: readonly Raised[]): boolean {
+  if (trace === null) return false;
+  if (raised.type === trace.type && raised.message === trace.message) return true;
+  const top = trace.lines.find((line) => line.inApp);
+  return originals.some(
+    (one) =>
+      one.file === top?.file &&
+      one.line === top.line &&
+      one.type === raised.type &&
+      one.message === raised.message,
+  );
 }

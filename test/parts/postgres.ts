@@ -17,6 +17,9 @@ export interface TestPostgres {
   url: string;
   port: number;
   query(sql: string): Promise<pg.QueryResult>;
+  /** While it is paused, nobody gets a new connection; those that exist go on. */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
 }
 
@@ -68,7 +71,10 @@ export async function startPostgres(): Promise<TestPostgres> {
     port,
     urlForContainers: url.replace('127.0.0.1', 'host.docker.internal'),
     query: (sql) => queryOnce(url, sql),
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     async stop() {
+      child.kill('SIGCONT');
       child.kill('SIGINT');
       await Promise.race([ended, sleep(10_000)]);
       child.kill('SIGKILL');
