@@ -1,6 +1,6 @@
 // Whatever is wrong is said in words that help, nothing false is called proven, and nothing is lost.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -366,7 +366,8 @@ async function up(settings: Record<string, string>, ...flags: string[]): Promise
   try {
     return await run(['up', ...flags], env);
   } finally {
-    if (env.FIXPOINT_DATA === dataDir) {
+    // Whatever ended before its router began has left nothing that runs.
+    if (existsSync(join(dataDir, 'router'))) {
       await run(['down'], { ...platform.env, FIXPOINT_DATA: dataDir });
     }
     rmSync(dataDir, { recursive: true, force: true });

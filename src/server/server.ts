@@ -73,13 +73,13 @@ async function startParts(
   const { dataDir } = config;
   const logger = loggerOf(config);
   const onWarning = (message: string) => logger.warn(message);
+  const engine = dockerEngine({ host: `unix://${config.engine.socket}` });
+  await engine.ping();
   const { databaseUrl } = config;
   const store = await openStore({ dataDir, databaseUrl, onFatal, onWarning });
   closers.push(() => store.close());
   const token = await loadToken(dataDir);
   const owner = ownerOf(dataDir);
-  const engine = dockerEngine({ host: `unix://${config.engine.socket}` });
-  await engine.ping();
 
   say('Starting the sensor');
   const sensor = await startSensor();
