@@ -51,6 +51,16 @@ describe('hiding', () => {
       `${line} }); app.use((error, req, res, next) => { res.json({});`,
       'swallows',
     ],
+    ['a calm end', `try { ${line} } catch (e) { process.exit(0); }`, 'swallows'],
+    ['a calm callback', `try { ${line} } catch (e) { done(null, {}); }`, 'swallows'],
+    ['a throw that is never reached', `try { ${line} } catch (e) { return; throw e; }`, 'swallows'],
+    ['a way on without the error', `work().catch(() => next()); ${line}`, 'swallows'],
+    ['the same by its quoted name', `work()['catch'](() => 1); ${line}`, 'swallows'],
+    [
+      'a selection of everything',
+      `try { ${line} } catch (e) { if (e instanceof TypeError) res.json({}); else throw e; }`,
+      'swallows',
+    ],
     ['log only', `try { ${line} } catch (e) { console.log(e); }`, 'swallows'],
   ])('refuses: %s', (_, replacement, expected) => {
     expect(judge((text) => text.replace(line, replacement))).toContain(expected);
@@ -92,6 +102,7 @@ describe('hiding', () => {
       'error middleware that says that it failed',
       `${line} }); app.use((error, req, res, next) => { res.status(500).json({});`,
     ],
+    ['a promise that passes on', `work().catch(next); ${line}`],
     ['a handler that passes on', `try { ${line} } catch (e) { next(e); }`],
     [
       'a selective handler',

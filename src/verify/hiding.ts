@@ -126,9 +126,9 @@ function noteCall(node: SyntaxNode, traits: Traits, excerpt: (n: SyntaxNode) => 
   const path = memberPath(node.callee as SyntaxNode) ?? '';
   const [first, second] = node.arguments as SyntaxNode[];
   const property = (node.callee as SyntaxNode).property as SyntaxNode | undefined;
-  const name = property?.name;
+  const name = property?.name ?? property?.value;
   const catches = name === 'catch' ? first : name === 'then' ? second : undefined;
-  const swallows = catches !== undefined && !has(catches, isThrowing);
+  const swallows = catches !== undefined && !isHandedOn(catches) && !has(catches, isThrowing);
   if (swallows || (name === 'use' && first !== undefined && isMildHandler(first))) {
     traits.broadCatches.push(excerpt(node).slice(-80));
   }
@@ -208,28 +208,48 @@ function isFailureAnswer(node: SyntaxNode): boolean {
 /** The handler passes the error on at its own top level, whatever it was. */
 function alwaysThrows(body: SyntaxNode): boolean {
   const statements = body.type === 'BlockStatement' ? (body.body as SyntaxNode[]) : [body];
-  return statements.some((statement) => {
+  const at = statements.findIndex((statement) => {
     if (statement.type === 'ThrowStatement') return true;
     const expression = (statement.expression ?? statement.argument) as SyntaxNode | undefined;
     return expression?.type === 'CallExpression' && isPassingOn(expression);
   });
+  return at >= 0 && !statements.slice(0, at).some((statement) => has(statement, isJump));
+}
+
+function isJump(node: SyntaxNode): boolean {
+  return /^(Return|Break|Continue)Statement$/.test(node.type);
 }
 
 function isPassingOn(call: SyntaxNode): boolean {
   const path = memberPath(call.callee as SyntaxNode) ?? '';
   const passes = /^(next|reject|done|callback|cb)$|\.(reject|destroy)$|^process\.exit$/.test(path);
-  return passes && (call.arguments as SyntaxNode[]).length > 0;
+  const [first] = call.arguments as SyntaxNode[];
+  // `next()`, `done(null)` and `process.exit(0)` say that all is well.
+  return passes && first !== undefined && !isCalm(first);
+}
+
+function isCalm(node: SyntaxNode): boolean {
+  if (node.type === 'Literal') return node.value === null || node.value === 0;
+  return node.type === 'Identifier' && node.name === 'undefined';
 }
 
 function isThrowing(node: SyntaxNode): boolean {
-  if (node.type === 'ThrowStatement') return true;
-  if (node.type === 'CallExpression' && isPassingOn(node)) return true;
+  return node.type === 'ThrowStatement' || (node.type === 'CallExpression' && isPassingOn(node));
+}
+
+/** `.catch(next)`: the handler is somebody else's. */
+function isHandedOn(node: SyntaxNode): boolean {
   return node.type === 'Identifier' && /^(next|reject|done)$/.test(String(node.name));
 }
+
+/** What any mistake of a program throws: to look for these selects nothing. */
+const anyMistake = /^(Error|TypeError|ReferenceError|Object)$/;
 
 /** The handler looks at what it caught: `instanceof X`, `.code === ...`, `.name === ...`. */
 function isSelective(node: SyntaxNode): boolean {
   if (node.type !== 'BinaryExpression') return false;
+  const other = node.right as SyntaxNode;
+  if (anyMistake.test(String(other.name ?? other.value))) return false;
   if (node.operator === 'instanceof') return true;
   const property = ((node.left as SyntaxNode).property as SyntaxNode | undefined)?.name;
   return property === 'code' || property === 'name';
