@@ -40,6 +40,15 @@ export class ExceptionWatch {
     return false;
   }
 
+  /**
+   * Whether all that was raised can be in the file: every Node is watched still, nothing is cut, and
+   * nobody took away what stood there.
+   */
+  async isWhole(): Promise<boolean> {
+    const { started, ready, isCut } = await readWatchFile(this.path);
+    return started > 0 && ready >= started && !isCut;
+  }
+
   /** How many exceptions were raised so far. */
   async count(): Promise<number> {
     return (await readWatchFile(this.path)).raised.length;

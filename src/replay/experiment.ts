@@ -10,7 +10,7 @@ import { appContainer } from './app-container.ts';
 import type { Assets } from './assets.ts';
 import { ExceptionWatch } from './exception-watch.ts';
 import type { ImageRuntime } from './image-runtime.ts';
-import { noAnswerOf, unansweredFailure } from './no-answer.ts';
+import { noAnswerOf, silentFailures } from './no-answer.ts';
 import type { ManyOptions, ManyRequest, ReplayLimits } from './replay.ts';
 import { hostsText, type Sandbox } from './sandbox.ts';
 import { Scopes } from './scope.ts';
@@ -265,9 +265,9 @@ export class Experiment {
     });
     const isLast = place.next === undefined;
     const noAnswer = this.#isStuck && isLast ? stuck : observed.noAnswer;
-    if (failures.length === 0 && noAnswer !== null && sent.result !== null) {
-      failures.push(unansweredFailure({ at: sent.from, noAnswer, route }));
-    }
+    const silent = sent.result === null ? null : noAnswer;
+    const unsaid = { at: sent.from, noAnswer: silent, exit: observed.exit, route };
+    if (failures.length === 0) failures.push(...silentFailures(unsaid));
     if (failures.length > 0) return { kind: 'failed', failures, observed };
     return { kind: 'succeeded', observed };
   }
@@ -290,7 +290,7 @@ export class Experiment {
       ...watching.between(from, until),
       exit,
       raised: (await this.#watch?.between(range.raisedFrom, range.raisedUntil, locate)) ?? [],
-      watched: this.#watched,
+      watched: this.#watched && ((await this.#watch?.isWhole()) ?? false),
       caveats,
       bootMs: this.#bootMs,
       tookMs: (now() - this.#startedAt) / 1000,

@@ -1,6 +1,8 @@
-/** What it means that a request got no answer. */
+/** What it means that a request got no answer, or that the app ended over it. */
+import type { ProcessExit } from '../domain/app.ts';
 import type { Failure } from '../domain/failure.ts';
 import type { Instant } from '../domain/time.ts';
+import { messageOf } from '../symptoms/failures.ts';
 import { fingerprintOf } from '../symptoms/fingerprint.ts';
 import type { SendResult } from '../world/messages.ts';
 
@@ -10,15 +12,26 @@ export function noAnswerOf(result: SendResult | null, hasEnded: boolean): string
   return hasEnded ? 'process exited' : (result?.noAnswer ?? null);
 }
 
-/** A request that gets no answer has not succeeded, whatever else was seen. */
-export function unansweredFailure(options: {
+/**
+ * What fails without a word: a request that gets no answer has not succeeded, and a server that
+ * ends by itself has not either, however calmly (status 0): nobody asked it to.
+ */
+export function silentFailures(options: {
   at: Instant;
-  noAnswer: string;
+  noAnswer: string | null;
+  exit: ProcessExit | null;
   route: string | null;
-}): Failure {
-  const parts = {
-    ...{ kind: 'server-error' as const, trace: null, status: null, exit: null },
-    ...{ route: options.route, message: `no answer: ${options.noAnswer}` },
-  };
-  return { ...parts, at: options.at, fingerprint: fingerprintOf(parts) };
+}): Failure[] {
+  const { at, noAnswer, exit, route } = options;
+  const common = { trace: null, status: null, route, at };
+  if (noAnswer !== null) {
+    const message = `no answer: ${noAnswer}`;
+    return [named({ ...common, kind: 'server-error', exit: null, message })];
+  }
+  if (exit === null) return [];
+  return [named({ ...common, kind: 'crash', exit, message: messageOf({ ...common, exit }) })];
+}
+
+function named(failure: Omit<Failure, 'fingerprint'>): Failure {
+  return { ...failure, fingerprint: fingerprintOf(failure) };
 }

@@ -66,6 +66,15 @@ describe('watching exceptions', () => {
     expect(await watched(whenWatched)).toMatchObject({ code: 0, raised: [], errors: '' });
   });
 
+  it('says when there may be more than it looked at', async () => {
+    const file = join(directory, 'many.ndjson');
+    const line = '{"event":"raised","type":"E","message":"x"}\n';
+    await writeFile(file, line.repeat(499));
+    expect((await readWatchFile(file)).isCut).toBe(false);
+    await writeFile(file, line.repeat(501));
+    expect(await readWatchFile(file)).toMatchObject({ isCut: true, ready: 0 });
+  });
+
   it('believes nothing that is not of its form, and follows no link', async () => {
     const file = join(directory, 'forged.ndjson');
     const lines = ['{"event":"raised"}', '{"event":"raised","frames":[null],"variables":[]}', '{'];

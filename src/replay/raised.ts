@@ -11,6 +11,8 @@ const raisedMax = 500;
 export interface WatchFile {
   started: number;
   ready: number;
+  /** More was raised, or written, than is looked at: what is not found here may have happened. */
+  isCut: boolean;
   raised: RaisedLine[];
 }
 
@@ -23,11 +25,12 @@ export interface RaisedLine {
 }
 
 export async function readWatchFile(path: string): Promise<WatchFile> {
-  const found: WatchFile = { started: 0, ready: 0, raised: [] };
+  const found: WatchFile = { started: 0, ready: 0, isCut: false, raised: [] };
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   let text: string;
   try {
     const { size } = await file.stat();
+    found.isCut = size > fileBytesMax;
     const bytes = Buffer.alloc(Math.min(size, fileBytesMax));
     await file.read(bytes, 0, bytes.length, 0);
     text = bytes.toString();
@@ -42,6 +45,7 @@ export async function readWatchFile(path: string): Promise<WatchFile> {
       found.raised.push(lineOf(said));
     }
   }
+  found.isCut ||= found.raised.length >= raisedMax;
   return found;
 }
 

@@ -1,12 +1,14 @@
 /** Checks 2, 3, 4, 5 and 9: what the patched code does when the failing request comes again. */
-import type { Trace } from '../domain/failure.ts';
-import type { Divergence, Observed, Outcome, Raised, Served } from '../domain/outcome.ts';
+import type { Divergence, Observed, Outcome, Served } from '../domain/outcome.ts';
+import type { Recording } from '../domain/recording.ts';
+import { exchangesOf } from '../protocols/exchanges.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import type { Build } from './build.ts';
 import { callsBeyond, judgeCallsAfter, judgeCallsBefore } from './calls.ts';
 import { madeUpIn } from './made-up.ts';
 import { judgeOutcome, type Sample } from './outcome-sane.ts';
 import { sampleOf, sampleOfObserved } from './samples.ts';
+import { judgeSwallowed } from './swallowed.ts';
 import type { Evidence, Verification } from './verify.ts';
 
 /** Replays the trigger and the other occurrences on the patched code and judges what it does. */
@@ -168,40 +170,23 @@ function servedBefore(state: Verification): readonly Served[] {
   return state.options.reproduction.runs[0]?.served ?? [];
 }
 
-/**
- * Check 9: the original exception is not raised any more. Raised and caught counts as handled
- * only where the request is refused for a reason that check 3 could see in the request itself.
- */
+/** Check 9: what the debugger saw of the patched code, against what it saw of the old. */
 function judgeRaised(state: Verification, outcome: Outcome): Answer {
   if (outcome.kind !== 'succeeded') return unknown(`under watch, ${endOf(outcome)}`);
-  if (!outcome.observed.watched) return unknown('exceptions of this runtime cannot be watched');
-  const { occurrence, reproduction } = state.options;
-  const { trace } = occurrence.failure;
-  const originals = reproduction.runs.flatMap((run) => run.raised);
-  const same = outcome.observed.raised.find((raised) => isSame(raised, trace, originals));
-  if (same === undefined) return pass('the original exception is not raised any more');
-  const status = outcome.observed.answer?.status ?? 0;
-  const place = `${same.file}:${same.line}`;
+  const { occurrence, reproduction, evidence } = state.options;
+  const after = outcome.observed;
+  const status = after.answer?.status ?? 0;
   const sane = state.answers.get('outcome-sane')?.answer === 'pass';
-  if (status >= 400 && status < 500 && sane) {
-    return pass(`raised at ${place} for bad input, caught and answered with ${status}`);
-  }
-  return fail(`the original exception is still raised at ${place} and swallowed`);
+  return judgeSwallowed({
+    trace: occurrence.failure.trace,
+    originals: reproduction.runs.flatMap((run) => run.raised),
+    after,
+    refusedForReason: status >= 400 && status < 500 && sane,
+    errors: errorsOf(evidence.recording),
+  });
 }
 
-/**
- * A message may hold what a user sent, lines and all, so that its print can be misread: what the
- * debugger saw of the unpatched code at the trace's own line counts as much.
- */
-export function isSame(raised: Raised, trace: Trace | null, originals: readonly Raised[]): boolean {
-  if (trace === null) return false;
-  if (raised.type === trace.type && raised.message === trace.message) return true;
-  const top = trace.lines.find((line) => line.inApp);
-  return originals.some(
-    (one) =>
-      one.file === top?.file &&
-      one.line === top.line &&
-      one.type === raised.type &&
-      one.message === raised.message,
-  );
+function errorsOf({ connections }: Recording): Set<string> {
+  const failed = exchangesOf(connections).filter(({ error }) => error !== null);
+  return new Set(failed.map(({ id }) => id));
 }

@@ -94,7 +94,7 @@ function isOfApp(frame) {
     !frame.url.startsWith('node:') &&
     !frame.url.includes('/node_modules/') &&
     !frame.url.startsWith('evalmachine') &&
-    !frame.url.includes('/fixpoint/')
+    !/^(file:\/\/)?\/fixpoint\//.test(frame.url)
   );
 }
 
