@@ -186,8 +186,10 @@ describe('what the model was told', () => {
       );
       expect(prompt.replace(data, '')).not.toMatch(/ignore all previous|<<end 0000/);
     }
-    const marks = prompts().map((prompt) => /<<data (\w+) /.exec(prompt)?.[1]);
-    expect(new Set(marks).size).toBe(marks.length);
+    // A request that is sent again after a broken connection is the same prompt.
+    const different = [...new Set(prompts())];
+    const marks = different.map((prompt) => /<<data (\w+) /.exec(prompt)?.[1]);
+    expect(new Set(marks).size).toBe(different.length);
   });
 });
 
