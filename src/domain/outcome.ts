@@ -37,6 +37,8 @@ export interface Served {
   /** Equal for questions of one form that differ in values only (see protocols/protocol.ts). */
   formKey: string;
   title: string;
+  /** The values that a change was asked with, by name: secret, compared and never kept. */
+  fields?: Record<string, string>;
   effect: Exchange['effect'];
   grade: Grade;
   source: AnswerSource;

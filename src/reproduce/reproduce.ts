@@ -209,7 +209,7 @@ function runOf(outcome: Outcome): ReproductionRun {
     fingerprint: failure?.fingerprint ?? null,
     message: failure?.message ?? ('reason' in outcome ? outcome.reason : ''),
     divergences: observed?.divergences ?? [],
-    served: observed?.served ?? [],
+    served: (observed?.served ?? []).map(({ fields: _, ...call }) => call),
     raised: observed?.raised ?? [],
     tookMs: observed?.tookMs ?? 0,
   };

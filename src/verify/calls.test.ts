@@ -44,6 +44,15 @@ describe('calls before the failure', () => {
     expect(judge([served('select 1')]).answer).toBe('fail');
     expect(judge([served('select 2'), served('get 2')]).answer).toBe('fail');
   });
+  it('takes a write for the same that stands for the same recorded one', () => {
+    const at = (key: string, exchangeId: string) =>
+      served(key, { effect: 'write', grade: 'normalised', exchangeId });
+    const judged = (after: Served) =>
+      judgeCallsBefore({ before: [at('insert 12:00:01', 'c/1')], after: [after], refused: false });
+    expect(judged(at('insert 12:00:03', 'c/1')).answer).toBe('pass');
+    expect(judged(at('insert 12:00:03', 'c/2')).answer).toBe('fail');
+    expect(judged(served('insert 12:00:03', { exchangeId: 'c/1' })).answer).toBe('fail');
+  });
   it('lets a refusal leave out reads, never writes', () => {
     expect(judge([], true).answer).toBe('pass');
     const wrote = [served('insert 1')];

@@ -2,6 +2,7 @@
 import type { Divergence, Served } from '../domain/outcome.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import type { Sample } from './outcome-sane.ts';
+import { seldomWrite } from './writes.ts';
 
 /** Calls of one replay, without those that only prepare or frame others. */
 export function callsOf(served: readonly Served[]): Served[] {
@@ -43,6 +44,8 @@ export function judgeCallsAfter(options: {
   divergences: readonly Divergence[];
   refused: boolean;
   siblings: readonly Sample[];
+  /** The trigger's, as a value. */
+  request?: unknown;
 }): Answer {
   const after = callsOf(options.after);
   const extra = surplus(after, callsOf(options.before));
@@ -61,6 +64,9 @@ export function judgeCallsAfter(options: {
   if (skipped !== undefined) {
     return fail(`work skipped: every successful request of this route also makes ${skipped}`);
   }
+  const { request, siblings } = options;
+  const seldom = options.refused ? null : seldomWrite({ after, request, siblings });
+  if (seldom !== null) return fail(`work skipped: ${seldom}`);
   const assumed = extra.filter((call) => call.assumed.length > 0);
   if (assumed.length > 0) {
     const names = [...new Set(assumed.flatMap((call) => call.assumed))].join(', ');
@@ -107,7 +113,11 @@ function surplus(more: readonly Served[], less: readonly Served[]): Served[] {
   });
 }
 
+/** A change that stands for the same recorded one but for times and ids made anew is the same. */
 function identity(call: Served): string {
+  if (call.effect !== 'read' && call.grade === 'normalised' && call.exchangeId !== null) {
+    return `recorded ${call.exchangeId}`;
+  }
   const server = `${call.serverName ?? call.server.address}:${call.server.port}`;
   return `${call.protocol} ${server} ${call.key}`;
 }

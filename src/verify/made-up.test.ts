@@ -9,7 +9,8 @@ const brought = (before: string, after: string) =>
 const sample = (body: unknown, request: unknown = {}): Sample => ({
   ...{ request, status: 200, contentType: 'application/json', body, bodyBytes: 9, calls: [] },
 });
-const call = (key: string) => ({ key, title: 'INSERT INTO t' }) as Served;
+const call = (value: string): Served =>
+  ({ key: '5f3a', title: 'INSERT INTO t', fields: { sql: 'INSERT', $1: value } }) as never;
 
 describe('literals', () => {
   it('are those that the old text did not have', () => {
@@ -37,7 +38,7 @@ describe('made-up values', () => {
     expect(judge('Nobody', '<p>Dear Nobody</p>')).toMatchObject({ value: 'Nobody' });
   });
   it('are found in calls beyond those of the failing run', () => {
-    expect(judge('Nobody', {}, [call("INSERT $1 'Nobody'")])?.where).toBe('INSERT INTO t');
+    expect(judge('Nobody', {}, [call('To Nobody')])?.where).toBe('INSERT INTO t');
   });
   it('are none where a successful answer or the request has the same', () => {
     expect(judge('paper', { kind: 'paper' })).toBeNull();

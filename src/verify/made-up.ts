@@ -6,6 +6,7 @@ import type { Served } from '../domain/outcome.ts';
 import { isScript, parseSource, walk } from '../source/syntax.ts';
 import type { ChangedFile } from './hiding.ts';
 import type { Sample } from './outcome-sane.ts';
+import { isValueName } from './writes.ts';
 
 /** Shorter ones are found in too many other values by chance. */
 const partCharsMin = 4;
@@ -45,10 +46,17 @@ export function madeUpIn(options: {
       return { value, where: 'the answer' };
     }
     if (value.length < partCharsMin) continue;
-    const call = calls.find(({ key }) => key.toLowerCase().includes(text));
+    const call = calls.find((one) => valuesOf(one).some((held) => held.includes(text)));
     if (call !== undefined) return { value, where: call.title };
   }
   return null;
+}
+
+/** What a call says, without the words of the question itself. */
+function valuesOf({ fields = {} }: Served): string[] {
+  return Object.entries(fields).flatMap(([name, value]) =>
+    isValueName(name) ? [value.toLowerCase()] : [],
+  );
 }
 
 function literalsOf(path: string, text: string | null): string[] {

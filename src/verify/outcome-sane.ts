@@ -22,6 +22,8 @@ export interface SampleCall {
   title: string;
   /** Parameters of the question as texts. */
   parameters: string[];
+  /** The same by name. */
+  fields?: Record<string, string>;
   /** What came back, as a value: status and body, or rows. */
   answer: unknown;
 }

@@ -10,6 +10,7 @@ import { judgeOutcome, type Sample } from './outcome-sane.ts';
 import { sampleOf, sampleOfObserved } from './samples.ts';
 import { judgeSwallowed } from './swallowed.ts';
 import type { Evidence, Verification } from './verify.ts';
+import { hollowWrite } from './writes.ts';
 
 /** Replays the trigger and the other occurrences on the patched code and judges what it does. */
 export async function judgeReplays(state: Verification): Promise<void> {
@@ -141,7 +142,9 @@ function judgeFirst(state: Verification, observed: Observed): void {
   answers.set('calls-before-equal', judgeCallsBefore(calls));
   const { divergences } = observed;
   const siblings = siblingsOf(state);
-  answers.set('calls-after-plausible', judgeCallsAfter({ ...calls, divergences, siblings }));
+  const request = sampleOf(options.evidence.recording)?.request;
+  const judged = judgeCallsAfter({ ...calls, divergences, siblings, request });
+  answers.set('calls-after-plausible', judged);
 }
 
 /** Check 3 for one replay: sane, and not by a value that the patch makes up. */
@@ -156,6 +159,8 @@ function outcomeOf(state: Verification, evidence: Evidence, observed: Observed):
   const answer = judgeOutcome({ after, trigger, siblings, bringsZero: zero });
   if (answer.answer !== 'pass' || after.status >= 400) return answer;
   const calls = callsBeyond(servedBefore(state), observed.served);
+  const hollow = hollowWrite(calls, siblings);
+  if (hollow !== null) return unknown(`${hollow}: no recording shows that it is right`);
   const madeUp = madeUpIn({ brought, after, calls, siblings });
   if (madeUp === null) return answer;
   const { value, where } = madeUp;

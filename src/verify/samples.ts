@@ -72,6 +72,7 @@ function callOf(exchange: Exchange): SampleCall[] {
       effect: question.effect,
       title: question.title,
       parameters: Object.values(question.fields),
+      fields: question.fields,
       answer,
     },
   ];

@@ -4,6 +4,7 @@ import { now } from '../domain/time.ts';
 import type { Endpoint, Transport } from '../domain/wire.ts';
 import type { Question } from '../protocols/protocol.ts';
 import type { Decision } from './book.ts';
+import { changes } from './entry.ts';
 import type { Asked } from './server-lists.ts';
 
 export class Notebook {
@@ -31,6 +32,7 @@ export class Notebook {
       formKey: question.formKey,
       title: question.title,
       effect: question.effect,
+      ...(changes(question.effect) ? { fields: question.fields } : {}),
       grade: decision.grade,
       source: decision.source,
       exchangeId: decision.exchangeId,
