@@ -38,7 +38,7 @@ export async function build(
     // The engine stops a build whose client hangs up; BuildKit wants to be told, too.
     await cancel(client, id);
     const reason = late.aborted ? `the build took longer than ${timeoutMs} ms` : 'cancelled';
-    return { kind: 'failed', reason, log };
+    return { kind: 'failed', reason, log, late: late.aborted };
   }
 }
 

@@ -39,7 +39,8 @@ export interface BuildOptions {
 
 export type BuildResult =
   | { kind: 'built'; imageId: string }
-  | { kind: 'failed'; reason: string; log: string[] };
+  /** `late`: it did not end in time, which says nothing about what was to be built. */
+  | { kind: 'failed'; reason: string; log: string[]; late?: boolean };
 
 export interface ImageInfo {
   id: string;

@@ -1,7 +1,8 @@
 /** Check 11: every hunk is needed. What the failure does not come back without is dropped. */
 import { isTestPath } from '../domain/guardrails.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import { erased } from '../source/erased.ts';
-import { filesOf, type Hunk, hunkCount, withoutHunk } from '../source/patch.ts';
+import { filesOf, type Hunk, hunkCount, splitHunks, withoutHunk } from '../source/patch.ts';
 import { type Answer, pass, unknown } from './answer.ts';
 import { type Build, buildPatched } from './build.ts';
 import { replayPatched } from './replays.ts';
@@ -14,7 +15,7 @@ export interface NeededHunks {
 }
 
 /**
- * Takes hunks away one after the other, building and replaying each time; one that can go
+ * Takes hunks (each run of changed lines is one) away one after the other, building and replaying each time; one that can go
  * without the failure coming back goes, unless the build or the repository's own tests need it.
  * Stays without being asked: a single hunk (check 1 shows that it is needed), hunks of tests, and
  * those that change nothing at run time (types, comments): no replay can tell anything of them.
@@ -25,11 +26,12 @@ export async function neededHunks(
   testsPass: (build: Build) => Promise<boolean>,
 ): Promise<NeededHunks> {
   const { options, limits } = state;
-  let { diff } = state;
+  const whole = splitHunks(state.diff);
+  let diff = whole;
   const found = { needed: 0, dropped: 0, unbuilt: 0, untested: 0, erased: 0 };
   const asked: number[] = [];
   for (const index of sourceHunks(diff)) {
-    if (await lastsAtRunTime(state, index)) asked.push(index);
+    if (await lastsAtRunTime(options, whole, index)) asked.push(index);
     else found.erased++;
   }
   // From the end, so that the numbers of those before stay what they are.
@@ -39,11 +41,14 @@ export async function neededHunks(
     options.onProgress(`replaying without hunk ${index + 1} of ${hunkCount(diff)}`);
     const built = await buildPatched(options, limits, smaller);
     if (built.kind === 'failed') {
+      if (built.answer.answer === 'unknown') return { diff, answer: built.answer };
       found.unbuilt++;
       continue;
     }
     made.push(built.build);
     const outcome = await replayPatched(state, built.build, options.evidence);
+    const open = undecidedBy(outcome);
+    if (open !== null) return { diff, answer: unknown(`without hunk ${index + 1}, ${open}`) };
     if (outcome.kind !== 'succeeded') continue;
     if (await testsPass(built.build)) {
       diff = smaller;
@@ -51,11 +56,23 @@ export async function neededHunks(
     } else found.untested++;
   }
   found.needed = asked.length - found.dropped;
-  return { diff, answer: pass(said(found)) };
+  return { diff: found.dropped === 0 ? state.diff : diff, answer: pass(said(found)) };
+}
+
+/** Why a replay says neither that the hunk is needed nor that it is not; null when it does. */
+export function undecidedBy(outcome: Outcome): string | null {
+  if (outcome.kind === 'succeeded' || outcome.kind === 'failed') return null;
+  // An app that ends while it starts needs the hunk; one that is only slow says nothing.
+  if (outcome.kind === 'not-ready' && outcome.observed.exit !== null) return null;
+  return `the replay says nothing: ${outcome.reason}`;
 }
 
 /** Whether the program is another one without the hunk. */
-async function lastsAtRunTime({ options, diff }: Verification, index: number): Promise<boolean> {
+async function lastsAtRunTime(
+  options: Verification['options'],
+  diff: string,
+  index: number,
+): Promise<boolean> {
   const { repository, release } = options;
   const path = filesOf(diff).flatMap((file) => file.hunks)[index]?.file ?? '';
   const texts: (string | null)[] = [];
@@ -81,7 +98,7 @@ async function committed(
 /** For a patch that has to stay as it is: which part of it nobody asked for. */
 export function unneeded(whole: string, needed: string): Answer {
   const kept = new Set(filesOf(needed).flatMap((file) => file.hunks.map(textOf)));
-  const hunks = filesOf(whole).flatMap((file) => file.hunks);
+  const hunks = filesOf(splitHunks(whole)).flatMap((file) => file.hunks);
   const files = hunks.filter((hunk) => !kept.has(textOf(hunk))).map((hunk) => hunk.file);
   const what = files.length === 1 ? 'a change' : `${files.length} changes`;
   const where = [...new Set(files)].join(', ');

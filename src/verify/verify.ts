@@ -115,7 +115,11 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
   try {
     await ask(state, made);
   } finally {
-    for (const build of made) await options.engine.removeImage(build.imageId).catch(() => {});
+    // A patch of what is not in the image gives the deployed one, which has to stay.
+    const images = made
+      .map(({ imageId }) => imageId)
+      .filter((id) => id !== options.release.imageId);
+    for (const id of images) await options.engine.removeImage(id).catch(() => {});
   }
   const checks = checkNames.map((name) => ({ name, ...answerOf(state, name) }));
   return {
@@ -141,7 +145,7 @@ async function ask(state: Verification, made: Build[]): Promise<void> {
   options.onProgress('building the patched code');
   const built = await buildPatched(options, limits, state.diff);
   if (built.kind === 'failed') {
-    answers.set(built.check, { answer: 'fail', reason: built.reason });
+    answers.set(built.check, built.answer);
     return;
   }
   made.push(built.build);
@@ -166,7 +170,7 @@ async function judgeReduced(state: Verification, diff: string, made: Build[]): P
   state.answers.set('not-hidden-in-text', await judgeText(state));
   const built = await buildPatched(state.options, state.limits, diff);
   if (built.kind === 'failed') {
-    state.answers.set(built.check, { answer: 'fail', reason: built.reason });
+    state.answers.set(built.check, built.answer);
     return;
   }
   made.push(built.build);
