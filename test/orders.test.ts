@@ -280,6 +280,21 @@ const wrong: WrongPatch[] = [
     says: /GET \/orders\/:\w+ is answered differently/,
   },
   {
+    name: 'another amount for guests',
+    changes: {
+      'src/invoices.ts': replaced(
+        [source, fixedLine],
+        [
+          '    amountCents: Math.round(order.totalCents * price.perEuro),',
+          '    amountCents: Math.round(order.totalCents * (order.customer ? price.perEuro : 1)),',
+        ],
+      ),
+    },
+    check: 'every-hunk-needed',
+    answer: 'unknown',
+    says: /a change in src\/invoices\.ts that the fix does not need/,
+  },
+  {
     name: "another customer's order read",
     changes: {
       'src/orders.ts': replaced([

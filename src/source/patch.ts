@@ -65,6 +65,42 @@ export function withoutHunk(diff: string, index: number): string {
   return kept.map(gitText).join('');
 }
 
+/**
+ * The same diff with a hunk of its own for every run of changed lines, so that each can be taken
+ * away by itself. Unchanged lines between two runs are shared out between them.
+ */
+export function splitHunks(diff: string): string {
+  return parse(diff)
+    .map((patch) => gitText({ ...patch, hunks: patch.hunks.flatMap(runsOf) }))
+    .join('');
+}
+
+function runsOf(hunk: StructuredPatch['hunks'][number]): StructuredPatch['hunks'] {
+  const { lines } = hunk;
+  // "\\ No newline at end of file" belongs to the line before it.
+  const changed = [...lines.keys()].filter((at) => !/^[ \\]/.test(lines[at]!));
+  const starts = changed.filter((at, index) => index === 0 || gapBefore(lines, at) > 0);
+  const cuts = starts.slice(1).map((at) => at - Math.floor(gapBefore(lines, at) / 2));
+  const bounds = [0, ...cuts, lines.length];
+  let { oldStart, newStart } = hunk;
+  return bounds.slice(1).map((end, index) => {
+    const part = lines.slice(bounds[index], end);
+    const oldLines = part.filter((line) => /^[ -]/.test(line)).length;
+    const newLines = part.filter((line) => /^[ +]/.test(line)).length;
+    const made = { oldStart, oldLines, newStart, newLines, lines: part };
+    oldStart += oldLines;
+    newStart += newLines;
+    return made;
+  });
+}
+
+/** How many unchanged lines stand before a line. */
+function gapBefore(lines: readonly string[], at: number): number {
+  let gap = 0;
+  while (lines[at - 1 - gap]?.startsWith(' ')) gap++;
+  return gap;
+}
+
 /** Every removed and added line, without its sign. */
 export function changedLines(diff: string): { removed: string[]; added: string[] } {
   const lines = filesOf(diff).flatMap((file) => file.hunks.flatMap((hunk) => hunk.lines));

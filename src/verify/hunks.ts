@@ -15,8 +15,8 @@ export interface NeededHunks {
 }
 
 /**
- * Takes hunks (each run of changed lines is one) away one after the other, building and replaying each time; one that can go
- * without the failure coming back goes, unless the build or the repository's own tests need it.
+ * Takes hunks away one after the other, every run of changed lines for itself, building and
+ * replaying each time; one that can go without the failure coming back goes, unless the build or the repository's own tests need it.
  * Stays without being asked: a single hunk (check 1 shows that it is needed), hunks of tests, and
  * those that change nothing at run time (types, comments): no replay can tell anything of them.
  */
@@ -30,6 +30,7 @@ export async function neededHunks(
   let diff = whole;
   const found = { needed: 0, dropped: 0, unbuilt: 0, untested: 0, erased: 0 };
   const asked: number[] = [];
+  const left = () => (found.dropped === 0 ? state.diff : diff);
   for (const index of sourceHunks(diff)) {
     if (await lastsAtRunTime(options, whole, index)) asked.push(index);
     else found.erased++;
@@ -41,14 +42,16 @@ export async function neededHunks(
     options.onProgress(`replaying without hunk ${index + 1} of ${hunkCount(diff)}`);
     const built = await buildPatched(options, limits, smaller);
     if (built.kind === 'failed') {
-      if (built.answer.answer === 'unknown') return { diff, answer: built.answer };
+      if (built.answer.answer === 'unknown') return { diff: left(), answer: built.answer };
       found.unbuilt++;
       continue;
     }
     made.push(built.build);
     const outcome = await replayPatched(state, built.build, options.evidence);
     const open = undecidedBy(outcome);
-    if (open !== null) return { diff, answer: unknown(`without hunk ${index + 1}, ${open}`) };
+    if (open !== null) {
+      return { diff: left(), answer: unknown(`without hunk ${index + 1}, ${open}`) };
+    }
     if (outcome.kind !== 'succeeded') continue;
     if (await testsPass(built.build)) {
       diff = smaller;
@@ -56,7 +59,7 @@ export async function neededHunks(
     } else found.untested++;
   }
   found.needed = asked.length - found.dropped;
-  return { diff: found.dropped === 0 ? state.diff : diff, answer: pass(said(found)) };
+  return { diff: left(), answer: pass(said(found)) };
 }
 
 /** Why a replay says neither that the hunk is needed nor that it is not; null when it does. */
