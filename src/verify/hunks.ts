@@ -16,7 +16,8 @@ export interface NeededHunks {
 
 /**
  * Takes hunks away one after the other, every run of changed lines for itself, building and
- * replaying each time; one that can go without the failure coming back goes, unless the build or the repository's own tests need it.
+ * replaying each time; one that can go without the failure coming back goes, unless the build or
+ * the repository's own tests need it.
  * Stays without being asked: a single hunk (check 1 shows that it is needed), hunks of tests, and
  * those that change nothing at run time (types, comments): no replay can tell anything of them.
  */

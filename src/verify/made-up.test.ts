@@ -17,7 +17,7 @@ describe('literals', () => {
     expect(brought(`f('a', 3);`, `f('a', 'b', 3, 44, \`c\`);`)).toEqual(new Set(['b', '44', 'c']));
   });
   it('are values, not names, and not the plain defaults', () => {
-    const after = `import x from 'x'; f(o['y'], { 'z': '' }, 0, 1, null, '');`;
+    const after = `import x from './x'; f(o['y'], { 'z': '' }, 0, 1, null, '');`;
     expect(brought('', after)).toEqual(new Set());
   });
 });
