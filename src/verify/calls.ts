@@ -114,7 +114,7 @@ function surplus(more: readonly Served[], less: readonly Served[]): Served[] {
 }
 
 /** A change that stands for the same recorded one but for times and ids made anew is the same. */
-function identity(call: Served): string {
+export function identity(call: Served): string {
   if (call.effect !== 'read' && call.grade === 'normalised' && call.exchangeId !== null) {
     return `recorded ${call.exchangeId}`;
   }

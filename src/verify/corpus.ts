@@ -1,9 +1,9 @@
 /** Check 6: successful requests get the same answers and make the same calls as before. */
-import type { Observed } from '../domain/outcome.ts';
+import type { Observed, Served } from '../domain/outcome.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import type { Build } from './build.ts';
-import { callsOf } from './calls.ts';
-import { differences, noiseBetween } from './noise.ts';
+import { callsOf, identity } from './calls.ts';
+import { differences } from './noise.ts';
 import { replayPatched } from './replays.ts';
 import { sampleOfObserved } from './samples.ts';
 import type { Evidence, Verification } from './verify.ts';
@@ -20,13 +20,18 @@ export async function judgeCorpus(state: Verification, build: Build): Promise<An
     if (old === null) continue;
     const outcome = await replayPatched(state, build, evidence);
     const route = evidence.recording.route ?? 'a request';
+    const { exit, divergences } = 'observed' in outcome ? outcome.observed : old[0];
+    if (outcome.kind === 'not-ready' && exit === null && divergences.length === 0) {
+      // It was ready several times before: the machine is slow, and who asked tries again.
+      throw new Error(`the patched app was not ready: ${outcome.reason}`);
+    }
     if (outcome.kind === 'failed' || outcome.kind === 'not-ready') {
       return fail(`${route} worked before and now fails`);
     }
     if (outcome.kind !== 'succeeded') continue;
     const found = differs(old, outcome.observed);
-    if (found !== null) return fail(`${route} is answered differently: ${found}`);
-    equal++;
+    if (found.kind === 'other') return fail(`${route} is answered differently: ${found.says}`);
+    if (found.kind === 'equal') equal++;
   }
   if (equal === 0) return unknown('no successful request could be replayed on the old code');
   return pass(`${equal} recorded successes get the same answers and make the same calls`);
@@ -69,20 +74,51 @@ async function baselineOf(
   return pair;
 }
 
-function differs(old: [Observed, Observed], patched: Observed): string | null {
+/** Exported for its test: what differs, in words; null where nothing does; else why none can tell. */
+export function differs(
+  old: readonly [Observed, Observed],
+  patched: Observed,
+): { kind: 'equal' } | { kind: 'other'; says: string } | { kind: 'unsteady' } {
+  const other = (says: string) => ({ kind: 'other', says }) as const;
   const [first, second, now] = [...old, patched].map((seen) => sampleOfObserved(seen, null));
-  if (first == null || second == null || now == null) return 'it is not answered';
-  if (first.status !== now.status) return `status ${now.status} instead of ${first.status}`;
-  const noise = noiseBetween(first.body, second.body);
-  const [difference] = differences(first.body, now.body, noise);
-  if (difference !== undefined) return difference;
-  const unsteadyCalls = callNames(old[0]).join('\n') !== callNames(old[1]).join('\n');
-  if (unsteadyCalls || callNames(old[0]).join('\n') === callNames(patched).join('\n')) return null;
-  return 'it makes other calls';
+  if (first == null || second == null || now == null) return other('it is not answered');
+  if (first.status !== now.status) return other(`status ${now.status} instead of ${first.status}`);
+  const headers = [...old, patched].map(({ answer }) => headersOf(answer?.headers ?? []));
+  const [difference] = [
+    ...differences(headers[0], headers[1], headers[2], 'header'),
+    ...differences(first.body, second.body, now.body),
+  ];
+  if (difference !== undefined) return other(difference);
+  const stray = patched.divergences.find((found) => !found.duringBoot);
+  if (stray !== undefined) return other(`it asks what was never asked: ${stray.title}`);
+  // Where what is asked differs by itself (times, ids), its form need not.
+  for (const nameOf of [identity, (call: Served) => `${call.protocol} ${call.formKey}`]) {
+    const [a, b, c] = [...old, patched].map((seen) => callNames(seen, nameOf));
+    if (a === b) return a === c ? { kind: 'equal' } : other('it makes other calls');
+  }
+  return { kind: 'unsteady' };
 }
 
-function callNames(observed: Observed): string[] {
-  return callsOf(observed.served)
-    .map((call) => `${call.protocol} ${call.key}`)
-    .sort();
+function callNames({ served }: Observed, nameOf: (call: Served) => string): string {
+  return callsOf(served).map(nameOf).sort().join('\n');
+}
+
+/** Headers that decide what a client does with an answer; others differ from time to time. */
+const telling: readonly string[] = [
+  ...['location', 'content-type', 'content-encoding', 'content-disposition', 'cache-control'],
+  ...['www-authenticate', 'access-control-allow-origin', 'access-control-allow-credentials'],
+];
+
+function headersOf(headers: readonly [string, string][]): Record<string, string> {
+  const found: [string, string][] = [];
+  for (const [name, value] of headers) {
+    const key = name.toLowerCase();
+    if (telling.includes(key)) found.push([key, value]);
+    // Their values are often random, and some say when they end.
+    const [cookie, ...attributes] = key === 'set-cookie' ? value.split(';') : [''];
+    if (cookie === '') continue;
+    const lasting = attributes.map((text) => text.trim()).filter((text) => !/^expires/i.test(text));
+    found.push([`set-cookie ${cookie!.split('=')[0]}`, lasting.sort().join('; ').toLowerCase()]);
+  }
+  return Object.fromEntries(found);
 }

@@ -1,36 +1,62 @@
-/** Which parts of an answer differ by themselves, and what differs beyond that. */
+/** What differs between answers beyond what differs by itself: ids, times, random values. */
 
-/** Paths at which two answers of the same code differ: ids, times, random values. */
-export function noiseBetween(first: unknown, second: unknown): Set<string> {
-  return new Set(leavesThatDiffer(first, second).map((leaf) => leaf.path));
-}
-
-/** Differences in words, outside of noise. */
-export function differences(before: unknown, after: unknown, noise: ReadonlySet<string>): string[] {
-  return leavesThatDiffer(before, after)
-    .filter((leaf) => !noise.has(leaf.path))
-    .map((leaf) => `${leaf.path || 'the body'} is ${leaf.after}, was ${leaf.before}`);
-}
-
-interface Leaf {
-  path: string;
-  before: string;
-  after: string;
-}
-
-function leavesThatDiffer(before: unknown, after: unknown, path = ''): Leaf[] {
-  if (isTree(before) && isTree(after) && Array.isArray(before) === Array.isArray(after)) {
-    const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+/**
+ * Differences of `now`, in words, from two answers of the same code. Where those two differ
+ * themselves anything of their kind is taken; in longer texts all words that they share have to
+ * be there, too.
+ */
+export function differences(first: unknown, second: unknown, now: unknown, path = ''): string[] {
+  const all = [first, second, now];
+  const shape = shapeOf(first);
+  if ((shape === 'object' || shape === 'array') && all.every((one) => shapeOf(one) === shape)) {
+    const [a, b, c] = all as Record<string, unknown>[];
+    const names = new Set(all.flatMap((tree) => Object.keys(tree as object)));
     return [...names].flatMap((name) =>
-      leavesThatDiffer(before[name], after[name], path === '' ? name : `${path}.${name}`),
+      differences(
+        ...([held(a!, name), held(b!, name), held(c!, name)] as const),
+        path === '' ? name : `${path}.${name}`,
+      ),
     );
   }
-  if (Object.is(before, after)) return [];
-  return [{ path, before: shortText(before), after: shortText(after) }];
+  if (isEqual(first, now) || isEqual(second, now)) return [];
+  if (!isEqual(first, second) && isOfKind(now, first, second)) return [];
+  return [`${path || 'the body'} is ${shortText(now)}, was ${shortText(first)}`];
 }
 
-function isTree(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
+/** Only what is a value's own: names are anybody's. */
+function held(tree: Record<string, unknown>, name: string): unknown {
+  return Object.hasOwn(tree, name) ? tree[name] : undefined;
+}
+
+function isEqual(a: unknown, b: unknown): boolean {
+  return Object.is(a, b) || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b));
+}
+
+function isOfKind(now: unknown, first: unknown, second: unknown): boolean {
+  if (typeof now !== 'string' || typeof first !== 'string' || typeof second !== 'string') {
+    return [first, second].some((one) => shapeOf(one) === shapeOf(now));
+  }
+  if (now.trim() === '') return false;
+  return first.length < textCharsMin || sharesWords(first, second, now);
+}
+
+/** Shorter ones are ids, times and the like, where nothing is certain of a part. */
+const textCharsMin = 100;
+
+function sharesWords(first: string, second: string, now: string): boolean {
+  const [a, b, c] = [first, second, now].map(wordsOf) as [string[], string[], string[]];
+  if (a.length !== b.length) return true;
+  return c.length === a.length && a.every((word, at) => word !== b[at] || word === c[at]);
+}
+
+/** What has digits in it is as good as any other: clocks go on. */
+function wordsOf(text: string): string[] {
+  return text.split(/[^\w-]+/).map((word) => (/\d/.test(word) ? '#' : word));
+}
+
+function shapeOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
 }
 
 function shortText(value: unknown): string {
