@@ -9,6 +9,8 @@ export interface Sample {
   request: unknown;
   status: number;
   contentType: string;
+  /** Where a redirect leads. */
+  location?: string | null;
   /** Parsed where it is JSON, else its text. */
   body: unknown;
   bodyBytes: number;

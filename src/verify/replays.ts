@@ -6,6 +6,7 @@ import { type Answer, fail, pass, unknown } from './answer.ts';
 import type { Build } from './build.ts';
 import { callsBeyond, judgeCallsAfter, judgeCallsBefore } from './calls.ts';
 import { madeUpIn } from './made-up.ts';
+import { oddAnswer } from './odd-answer.ts';
 import { judgeOutcome, type Sample } from './outcome-sane.ts';
 import { sampleOf, sampleOfObserved } from './samples.ts';
 import { judgeSwallowed } from './swallowed.ts';
@@ -158,6 +159,8 @@ function outcomeOf(state: Verification, evidence: Evidence, observed: Observed):
   const { literals: brought, zero } = state.brought;
   const answer = judgeOutcome({ after, trigger, siblings, bringsZero: zero });
   if (answer.answer !== 'pass' || after.status >= 400) return answer;
+  const odd = oddAnswer({ after, trigger, siblings });
+  if (odd !== null) return odd;
   const calls = callsBeyond(servedBefore(state), observed.served);
   const hollow = hollowWrite(calls, siblings);
   if (hollow !== null) return unknown(`${hollow}: no recording shows that it is right`);

@@ -20,6 +20,7 @@ export function sampleOf(recording: Recording): Sample | null {
     request: requestValue(request, recording.route),
     status: response?.status ?? 0,
     contentType: headerOf(response?.headers ?? [], 'content-type') ?? '',
+    location: headerOf(response?.headers ?? [], 'location'),
     body: response === null ? null : (jsonOf(response) ?? response.body?.data ?? ''),
     bodyBytes: response?.body?.bytes ?? 0,
     calls: exchanges.filter((e) => calls.has(e.id)).flatMap(callOf),
@@ -35,6 +36,7 @@ export function sampleOfObserved(observed: Observed, request: unknown): Sample |
     request,
     status: answer.status,
     contentType,
+    location: headerOf(answer.headers, 'location'),
     body: bodyValue(answer, contentType),
     bodyBytes: answer.body.length,
     calls: callsOf(observed.served).map((call) => ({
