@@ -8,6 +8,7 @@ import type { Engine } from '../engine/engine.ts';
 import { type Assets, prepareAssets } from './assets.ts';
 import { Experiment } from './experiment.ts';
 import { ImageRuntimes } from './image-runtime.ts';
+import { waitFor } from './lateness.ts';
 import { SandboxPool } from './pool.ts';
 import {
   type ManyOptions,
@@ -98,7 +99,10 @@ class DockerReplayer implements ManyReplayer {
   }
 
   async replay(options: ReplayOptions): Promise<Outcome> {
-    const { trigger, siblings, prefix, requestOverride, ...rest } = options;
+    const { trigger, siblings, prefix, requestOverride, ...others } = options;
+    const usual = { ...replayLimits, ...options.limits };
+    const settleMs = Math.max(usual.settleMs, trigger === null ? 0 : waitFor(trigger));
+    const rest = { ...others, limits: { ...usual, settleMs } };
     const request = trigger && { trigger, siblings, prefix, requestOverride };
     const [outcome] = await this.#inSandbox(rest, async (experiment) => {
       const ended = await experiment.boot(request);
@@ -137,7 +141,8 @@ class DockerReplayer implements ManyReplayer {
     options.signal?.throwIfAborted();
     const { imageId } = options;
     try {
-      const [sandbox, runtime] = await Promise.all([this.#pool.take(), this.#runtimes.of(imageId)]);
+      const runtime = await this.#runtimes.of(imageId);
+      const sandbox = await this.#pool.take();
       const experiment = new Experiment({
         ...this.#options,
         ...options,
