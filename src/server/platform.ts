@@ -148,10 +148,13 @@ export class FixpointPlatform implements Platform {
     if (this.#merges.has(changeId)) return refusal('conflict', 'It is being merged already.');
     const merged = new Promise<Merged | Error>((done) => this.#merges.set(changeId, { say, done }));
     const send = () => store.jobs.send('land', { changeId }, `change-${changeId}`);
-    await send();
     // One that is just ending takes no second one: asked again until this one is answered.
     const timer = setInterval(() => void send().catch(() => {}), resendMs);
     try {
+      await send().catch((error) => {
+        this.#merges.delete(changeId);
+        throw error;
+      });
       const result = await merged;
       if (result instanceof Error) throw result;
       return result;

@@ -1,14 +1,12 @@
 /** Picks the implementations of all parts, starts them in order, and stops them in reverse. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { startApi } from '../api/server.ts';
 import { loadToken } from '../api/token.ts';
 import type { Config } from '../config.ts';
 import { planOf } from '../deploy/deploy.ts';
 import { deployer } from '../deploy/deployer.ts';
 import { labelNames } from '../deploy/specs.ts';
-import type { Logger } from '../domain/logger.ts';
 import { dockerEngine } from '../engine/docker.ts';
 import type { Engine } from '../engine/engine.ts';
 import { builtinForge } from '../forge/builtin.ts';
@@ -24,6 +22,7 @@ import { closeStale } from '../submit/stale.ts';
 import { declareAbsence, heartbeat } from './absence.ts';
 import { hooksFor } from './hooks.ts';
 import { locators } from './locators.ts';
+import { loggerOf } from './logger.ts';
 import { FixpointPlatform } from './platform.ts';
 import { neededReleases, tidyUp } from './retention.ts';
 import { sensorState } from './sensor-state.ts';
@@ -220,15 +219,6 @@ async function endStale(parts: Parts, name: string): Promise<void> {
   for (const { change, reason } of await closeStale({ app, repository, forge, store })) {
     parts.logger.info('a change request was closed', { change: change.id, reason });
   }
-}
-
-function loggerOf(config: Config): Logger {
-  const log = pino({ level: config.logLevel }, pino.destination({ fd: 2, sync: true }));
-  return {
-    info: (message, fields = {}) => log.info(fields, message),
-    warn: (message, fields = {}) => log.warn(fields, message),
-    error: (message, fields = {}) => log.error(fields, message),
-  };
 }
 
 async function versionOf(): Promise<string> {
