@@ -41,7 +41,7 @@ export class ExceptionWatch {
   }
 
   /**
-   * Whether all that was raised can be in the file: every Node is watched still, nothing is cut, and
+   * Whether all that was raised can be in the file: every Node is watched, nothing is cut, and
    * nobody took away what stood there.
    */
   async isWhole(): Promise<boolean> {

@@ -74,7 +74,7 @@ async function baselineOf(
   return pair;
 }
 
-/** Exported for its test: what differs, in words; null where nothing does; else why none can tell. */
+/** What differs, in words; exported for its test. `unsteady`: old code differs by itself. */
 export function differs(
   old: readonly [Observed, Observed],
   patched: Observed,

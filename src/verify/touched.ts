@@ -55,7 +55,7 @@ function loadedBy(path: string, text: string | null): string[] {
   return names;
 }
 
-/** The text in `import 'x'`, `import('x')`, `require('x')` and `new Worker('x')`; else null. */
+/** What an import, a `require` or a new thread names; null where it is no plain text. */
 function sourceOf(node: SyntaxNode): string | null {
   const calls = node.type === 'CallExpression' || node.type === 'NewExpression';
   const callee = calls ? (memberPath(node.callee as SyntaxNode) ?? '') : '';

@@ -1,4 +1,4 @@
-/** What patched code writes beyond the failing run: with values in it, and as often as it should. */
+/** What patched code writes beyond the failing run: values, and as often as it should. */
 import type { Served } from '../domain/outcome.ts';
 import type { Sample } from './outcome-sane.ts';
 
