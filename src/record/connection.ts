@@ -30,7 +30,7 @@ export interface TrackedOptions {
 }
 
 /** Gaps remembered one by one for a connection; older ones are joined to the next. */
-const gapsMax = 256;
+const gapsMax = 2048;
 
 /** One socket. Fields are public and flat because the hot path lives on them. */
 export class Tracked implements TrackedOptions {

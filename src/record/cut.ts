@@ -34,7 +34,7 @@ export function cut(flight: Flight, range: CutRange): Connection[] {
   const connections: Connection[] = [];
   for (const { tracked, chunks } of plans.values()) {
     const held = [...keptBefore(tracked, chunks), ...chunks];
-    if (held.length > 0) connections.push(connectionOf(tracked, held));
+    if (held.length > 0) connections.push(connectionOf(tracked, held, range));
   }
   return connections.sort((a, b) => a.openedAt - b.openedAt);
 }
@@ -111,7 +111,7 @@ function collect(
   }
 }
 
-function connectionOf(tracked: Tracked, held: HeldChunk[]): Connection {
+function connectionOf(tracked: Tracked, held: HeldChunk[], range: Range): Connection {
   const ended = isLast(tracked, held);
   const { carried, opening } = tracked.stateBefore(held[0]!.sequence);
   const { id, direction, transport, client, server, openedAt } = tracked;
@@ -125,7 +125,7 @@ function connectionOf(tracked: Tracked, held: HeldChunk[]): Connection {
     closedAt: ended ? tracked.closedAt : null,
     protocol: tracked.protocol?.name ?? null,
     chunks: transport === 'udp' ? joinedDatagrams(held) : [...opening, ...held.map(plain)],
-    gaps: gapsIn(tracked, held),
+    gaps: gapsIn(tracked, held, range),
     carried,
   };
 }
@@ -149,20 +149,25 @@ function isLast(tracked: Tracked, held: HeldChunk[]): boolean {
   });
 }
 
-/** Gaps between the first chunk of a side and what follows the last one. */
-function gapsIn(tracked: Tracked, held: HeldChunk[]): Gap[] {
-  const first = { client: Number.POSITIVE_INFINITY, server: Number.POSITIVE_INFINITY };
-  const last = { client: 0, server: 0 };
+/**
+ * Gaps from what precedes the first chunk of a side to what follows the last one. A connection
+ * that was opened in the range begins with its first byte, whether that is held or not; one of
+ * which nothing came later ends with its last.
+ */
+function gapsIn(tracked: Tracked, held: HeldChunk[], range: Range): Gap[] {
+  const begin = tracked.openedAt >= range.from ? 0 : Number.POSITIVE_INFINITY;
+  const end = tracked.lastAt <= range.to ? Number.POSITIVE_INFINITY : 0;
+  const first = { client: begin, server: begin };
+  const last = { client: end, server: end };
   for (const { from, pos, bytes } of held) {
     first[from] = Math.min(first[from], pos);
     last[from] = Math.max(last[from], pos + bytes.length);
   }
-  const start = held[0]!.at;
-  const end = held.at(-1)!.at;
+  const [from, to] = [held[0]!.at, held.at(-1)!.at];
   return tracked.gaps
     .filter((gap) => {
       const inside = gap.pos + gap.length >= first[gap.from] && gap.pos <= last[gap.from];
-      return inside || (gap.at >= start && gap.at <= end);
+      return inside || (gap.at >= from && gap.at <= to);
     })
     .map(({ from, pos, length, reason }) => ({ from, pos, length, reason }));
 }

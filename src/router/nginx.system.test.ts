@@ -179,7 +179,9 @@ describe('router', () => {
     expect(await pid()).toBe(first);
     expect((await ask({ host: 'shop.test' })).text).toBe('shop');
     for (const part of ['edge', 'routes']) {
-      process.kill(Number(await readFile(join(folder, part, 'nginx.pid'), 'utf8')), 'SIGKILL');
+      const master = Number(await readFile(join(folder, part, 'nginx.pid'), 'utf8'));
+      process.kill(master, 'SIGKILL');
+      await until(() => !isRunning(master));
     }
     router = nginxRouter({ folder, port, address: '127.0.0.1' });
     await until(async () => {
@@ -289,6 +291,16 @@ function startLoad(name: string) {
       return { failures, count };
     },
   };
+}
+
+/** A master without a parent of ours is reaped by whoever adopted it, a moment later. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function until(check: () => boolean | Promise<boolean>): Promise<void> {
