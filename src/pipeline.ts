@@ -18,6 +18,7 @@ import type { ModelBudget } from './propose/model.ts';
 import { propose } from './propose/propose.ts';
 import type { Replayer } from './replay/replay.ts';
 import { reproduce } from './reproduce/reproduce.ts';
+import { declinedAttempts, deservesAnotherTry, openChange } from './standing.ts';
 import type { Store } from './store/store.ts';
 import { submit } from './submit/submit.ts';
 import type { Locate, Suspicion } from './symptoms/symptoms.ts';
@@ -68,7 +69,7 @@ export async function noticed(parts: Parts, suspicion: Suspicion): Promise<void>
   if (news !== 'known') {
     parts.logger.info('issue', { app, issue: issue.id, news, release: releaseNumber });
     if (news === 'regressed') await parts.store.reproductions.forget(issue.id);
-  } else if (!(await deservesAnotherTry(parts, issue, occurrence.recordingId))) return;
+  } else if (!(await deservesAnotherTry(parts.store, issue, occurrence.recordingId))) return;
   if (parts.settings.automatic) await queue(parts.store, issue.id);
 }
 
@@ -81,7 +82,8 @@ export async function queue(store: Store, issueId: number): Promise<void> {
 export async function pursue(parts: Parts, issueId: number, work: Work): Promise<void> {
   const issue = await parts.store.issues.get(issueId);
   if (issue === null || issue.status === 'resolved') return;
-  if ((await openChange(parts, issueId)) !== null) return settle(parts, issue, 'proposed', null);
+  if ((await openChange(parts.store, issueId)) !== null)
+    return settle(parts, issue, 'proposed', null);
 
   const dossier = await dossierOf(parts.store, issue);
   if (dossier === null) {
@@ -118,7 +120,7 @@ export async function reproduced(
   });
   await parts.store.reproductions.save(reproduction);
   const reason = reproduction.kind === 'reproduced' ? null : reproduction.reason;
-  const isProposed = (await openChange(parts, issue.id)) !== null;
+  const isProposed = (await openChange(parts.store, issue.id)) !== null;
   await settle(parts, issue, isProposed ? 'proposed' : reproduction.kind, reason);
   return reproduction;
 }
@@ -139,7 +141,7 @@ async function provenFix(
   const judge = (attempt: Attempt) =>
     judged(parts, { dossier, reproduction, attempt, baselines }, work);
 
-  const declined = await declinedAttempts(parts, issue.id);
+  const declined = await declinedAttempts(parts.store, issue.id);
   for (const attempt of await attemptsOf(parts, dossier)) {
     const finished = attempt.verdict === null ? await judge(attempt) : attempt;
     if (finished.verdict?.kind === 'verified' && !declined.has(attempt.number)) return finished;
@@ -166,12 +168,6 @@ async function provenFix(
   }
   work.signal.throwIfAborted();
   return null;
-}
-
-/** Attempts whose change request was closed: a maintainer does not want them, or they conflict. */
-async function declinedAttempts(parts: Parts, issueId: number): Promise<Set<number>> {
-  const closed = await parts.store.changes.list({ issueId, status: 'closed' });
-  return new Set(closed.map((change) => change.attemptNumber));
 }
 
 /** Attempts of the pipeline itself; what people pushed as branches is theirs to submit. */
@@ -264,31 +260,6 @@ export async function judgeCandidate(
   await settle(parts, issue, known, reason);
   const whole = await refreshed(parts.store, dossier);
   return judged(parts, { dossier: whole, reproduction, attempt, baselines: new Map() }, work);
-}
-
-const ends: IssueStatus[] = ['not-replayable', 'not-reproduced', 'no-fix'];
-
-/** An issue that came to nothing is tried again in a new release, or with a better recording. */
-async function deservesAnotherTry(
-  parts: Parts,
-  issue: Issue,
-  recordingId: string | null,
-): Promise<boolean> {
-  if (!ends.includes(issue.status) || recordingId === null) return false;
-  const { recordings, reproductions } = parts.store;
-  const known = await reproductions.get(issue.id);
-  const fresh = await recordings.summary(recordingId);
-  const tried = known?.recordingId == null ? null : await recordings.summary(known.recordingId);
-  const isNewer = (fresh?.releaseNumber ?? 0) > (tried?.releaseNumber ?? 0);
-  const isWhole = issue.status === 'not-replayable' && fresh?.completeness.reasons.length === 0;
-  if (!isNewer && !isWhole) return false;
-  await reproductions.forget(issue.id);
-  return true;
-}
-
-async function openChange(parts: Parts, issueId: number): Promise<ChangeRequest | null> {
-  const [open] = await parts.store.changes.list({ issueId, status: 'open' });
-  return open ?? null;
 }
 
 async function settle(

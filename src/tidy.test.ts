@@ -44,8 +44,9 @@ const wiring = ['main.ts', 'server'];
 const rootLaw: Record<string, string[]> = {
   'config.ts': ['domain', 'record', 'replay'],
   'dossier.ts': ['domain', 'store'],
+  'standing.ts': ['domain', 'store'],
   'pipeline.ts': [
-    ...['dossier.ts', ...stages, 'domain', 'store', 'engine', 'git', 'forge', 'llm'],
+    ...['dossier.ts', 'standing.ts', ...stages, 'domain', 'store', 'engine', 'git', 'forge', 'llm'],
     ...['replay', 'symptoms'],
   ],
 };

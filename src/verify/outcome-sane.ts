@@ -158,7 +158,7 @@ function partOf({ request }: Sample, part: 'path' | 'query'): Record<string, unk
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-/** Whether the answer holds anything that is no echo of the request and no constant of the route. */
+/** Whether the answer holds what is neither an echo of the request nor a constant of the route. */
 function tellsMore(after: Sample, trigger: Sample, fine: readonly Sample[]): boolean {
   const known = [textsOf(trigger.request), ...fine.map((sibling) => textsOf(sibling.body))];
   return [...textsOf(after.body)].some((text) => !known.some((texts) => texts.has(text)));
