@@ -171,6 +171,11 @@ describe('a line of a stack', () => {
       expect(placeOf(text)).toBeNull();
     },
   );
+
+  it('is not what a user made long', () => {
+    expect(placeOf(`   at ${' '.repeat(300_000)}x`)).toBeNull();
+    expect(placeOf(`   at ${' '.repeat(4000)}x`)).toBeNull();
+  });
 });
 
 async function run(name: string) {

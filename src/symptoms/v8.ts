@@ -1,6 +1,8 @@
 /** Reads what V8 and Node print of an exception: stacks, causes, the report of a crash. */
 import { cutMessage, type FoundTrace, type Place, type PrintedTrace, placesMax } from './trace.ts';
 
+/** Longer ones name no place; an app may print what users send. */
+const lineCharsMax = 4096;
 /** Lines that a message may have before the stack begins. */
 const messageLinesMax = 40;
 /** Lines of printed properties (with causes among them) behind a stack. */
@@ -26,8 +28,10 @@ export function v8TracesIn(lines: readonly string[]): FoundTrace[] {
 
 /** The place that a line of a stack names; null when it is not a line of a stack. */
 export function placeOf(line: string): Place | null {
-  const text = /^\s+at (?:async )?(.+?)(?: \{|,)?\s*$/.exec(line)?.[1];
-  if (text === undefined) return null;
+  if (line.length > lineCharsMax) return null;
+  const said = /^\s+at (?:async )?(.+)$/.exec(line.trimEnd())?.[1];
+  const text = said?.replace(/(?: \{|,)$/, '').trimEnd();
+  if (text === undefined || text === '') return null;
   const called = /^(.*?) \((.*)\)$/.exec(text);
   const where = called === null ? text : called[2]!;
   const name = called === null ? null : called[1]!;

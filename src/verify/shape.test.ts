@@ -23,6 +23,12 @@ describe('breaksOf', () => {
     expect(kinds(value, examples)).toEqual(expected);
   });
 
+  it('is soon done with long texts', () => {
+    const long = `a@${'.'.repeat(200_000)} `;
+    expect(kinds({ a: long }, [{ a: 'ada@example.com' }])).toEqual(['a:form']);
+    expect(kinds({ a: long }, [{ a: long }])).toEqual([]);
+  });
+
   it.each([
     ['what examples disagree on', { a: 1 }, [{ a: 'x' }, { a: 1 }]],
     ['what only some examples have', {}, [{ a: 1 }, {}]],

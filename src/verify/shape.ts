@@ -53,6 +53,8 @@ function arrayBreaks(value: unknown[], examples: readonly unknown[][], path: str
   return found.filter((a, i) => found.findIndex((b) => b.says === a.says) === i);
 }
 
+const formCharsMax = 2048;
+
 const forms: { name: string; test: RegExp }[] = [
   { name: 'a number', test: /^-?\d+(\.\d+)?$/ },
   { name: 'a UUID', test: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i },
@@ -64,9 +66,15 @@ const forms: { name: string; test: RegExp }[] = [
 ];
 
 function stringBreaks(value: string, examples: readonly string[], path: string): Break[] {
-  const form = forms.find(({ test }) => examples.every((example) => test.test(example)));
-  const fits = form === undefined || (form.test.test(value) && isRealDate(form.name, value));
+  const form = forms.find((one) => examples.every((example) => hasForm(example, one)));
+  const fits = form === undefined || (hasForm(value, form) && isRealDate(form.name, value));
   return fits ? [] : [{ path, kind: 'form', says: `${path || 'it'} is not ${form.name}` }];
+}
+
+/** Long texts are looked at for being there and for JSON only: the rest is short by nature. */
+function hasForm(text: string, { name, test }: (typeof forms)[number]): boolean {
+  const isShort = text.length <= formCharsMax;
+  return (isShort || name === 'filled' || name === 'a JSON text') && test.test(text);
 }
 
 /** A text like 2024-02-31 or 2024-13-01 has the form of a date and is none. */

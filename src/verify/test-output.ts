@@ -3,6 +3,9 @@
 
 export type TestResult = 'pass' | 'fail' | 'skip';
 
+/** Names of tests are shorter; what tests print may be anything. */
+const lineCharsMax = 2000;
+
 const marks: { pattern: RegExp; result: TestResult | ((found: RegExpMatchArray) => TestResult) }[] =
   [
     // TAP (testanything.org): `ok 1 - name # SKIP reason`
@@ -31,7 +34,8 @@ const marks: { pattern: RegExp; result: TestResult | ((found: RegExpMatchArray) 
 export function testResults(output: string): Map<string, TestResult> {
   const results = new Map<string, TestResult>();
   const seen = new Map<string, number>();
-  for (const line of stripColours(output).split('\n')) {
+  for (const whole of stripColours(output).split('\n')) {
+    const line = whole.slice(0, lineCharsMax);
     // node:test repeats its failures after this line; they are the same tests.
     if (/^✖ failing tests:/.test(line)) break;
     for (const { pattern, result } of marks) {
