@@ -129,6 +129,16 @@ describe('judgeOutcome', () => {
     });
   });
 
+  it('knows what a path of another service names', () => {
+    const by = (path: string, id: string) => ({
+      request: { path: { id } },
+      calls: [call({ formKey: 'GET /things', parameters: [`/things/${path}`], answer: { is: 1 } })],
+    });
+    const others = [sample(by('8', '8')), sample(by('9', '9'))];
+    expect(judge({ status: 404 }, by('7', '7'), others).answer).toBe('fail');
+    expect(judge({ status: 404 }, by('all', '7'), others).answer).toBe('unknown');
+  });
+
   it('knows nothing without siblings', () => {
     expect(judge({}, {}, []).answer).toBe('unknown');
     expect(judge({ status: 400 }, {}, []).answer).toBe('unknown');

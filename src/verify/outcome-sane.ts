@@ -145,12 +145,17 @@ function unknownName(trigger: Sample, fine: readonly Sample[]): string | null {
       if (typeof value !== 'string') continue;
       if (fine.some((sibling) => partOf(sibling, part)[name] === value)) continue;
       const found = trigger.calls.some(
-        (call) => call.parameters.includes(value) && !isAbsence(call, trigger, fine),
+        (call) => asksFor(call, value) && !isAbsence(call, trigger, fine),
       );
       if (!found) return value.slice(0, 60);
     }
   }
   return null;
+}
+
+/** As a parameter, or as a part of a path: `/offers/4`. */
+function asksFor({ parameters }: SampleCall, value: string): boolean {
+  return parameters.some((text) => text === value || text.split(/[/?&=]/).includes(value));
 }
 
 function partOf({ request }: Sample, part: 'path' | 'query'): Record<string, unknown> {

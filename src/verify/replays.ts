@@ -8,7 +8,7 @@ import { callsBeyond, judgeCallsAfter, judgeCallsBefore } from './calls.ts';
 import { madeUpIn } from './made-up.ts';
 import { oddAnswer } from './odd-answer.ts';
 import { judgeOutcome, type Sample } from './outcome-sane.ts';
-import { sampleOf, sampleOfObserved } from './samples.ts';
+import { sampleOf, sampleOfObserved, statementsOf } from './samples.ts';
 import { judgeSwallowed } from './swallowed.ts';
 import type { Evidence, Verification } from './verify.ts';
 import { hollowWrite } from './writes.ts';
@@ -162,7 +162,7 @@ function outcomeOf(state: Verification, evidence: Evidence, observed: Observed):
   const odd = oddAnswer({ after, trigger, siblings });
   if (odd !== null) return odd;
   const calls = callsBeyond(servedBefore(state), observed.served);
-  const hollow = hollowWrite(calls, siblings);
+  const hollow = hollowWrite(calls, siblings, statementsOf(evidence.boot));
   if (hollow !== null) return unknown(`${hollow}: no recording shows that it is right`);
   const madeUp = madeUpIn({ brought, after, calls, siblings });
   if (madeUp === null) return answer;

@@ -49,6 +49,14 @@ export function sampleOfObserved(observed: Observed, request: unknown): Sample |
   };
 }
 
+/** What the app said to databases while it started, as text of queries. */
+export function statementsOf(boot: Recording): string[] {
+  return exchangesOf(boot).flatMap((exchange) => {
+    const protocol = protocols.find((candidate) => candidate.name === exchange.protocol);
+    return protocol?.question(exchange)?.fields.sql ?? [];
+  });
+}
+
 function bodyValue(answer: Answer, contentType: string): unknown {
   const text = new TextDecoder().decode(answer.body);
   if (!/\bjson\b/i.test(contentType)) return text;

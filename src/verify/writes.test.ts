@@ -24,6 +24,15 @@ describe('hollow writes', () => {
   it('lack a member that every body has', () => {
     expect(hollowWrite([write({})], [sibling(1, { 'body.to': '"ada"' })])).toMatch('body.to');
   });
+  it('are not NULLs that the column takes by the definition of its table', () => {
+    const sql = 'INSERT INTO line (id, note) VALUES ($1, $2)';
+    const siblings = [sibling(1, { $2: 'x' })];
+    const judge = (definition: string, value = 'NULL') =>
+      hollowWrite([write({ sql, $2: value })], siblings, [`CREATE TABLE line (${definition})`]);
+    expect(judge('id int, note text')).toBeNull();
+    expect(judge('id int, note text', 'undefined')).not.toBeNull();
+    expect(judge('id int, note text NOT NULL')).not.toBeNull();
+  });
   it('are not those that successful requests make as well', () => {
     expect(hollowWrite([write({ $1: '3' })], [sibling(1)])).toBeNull();
     const nulls = [sibling(1), sibling(1, { $1: 'NULL' })];

@@ -1,5 +1,6 @@
 /** What patched code writes beyond the failing run: values, and as often as it should. */
 import type { Served } from '../domain/outcome.ts';
+import { columnOf, takesNull } from './nullable.ts';
 import type { Sample } from './outcome-sane.ts';
 
 /** Whether a field of a question is a value, not a word of the question itself. */
@@ -15,16 +16,24 @@ const hollow = /^"?(NULL|null|undefined|NaN|Invalid Date|\[object Object\]|)"?$/
 
 /**
  * The first value that a call writes nothing in, where every call of its form that successful
- * requests made writes something; in words, else null.
+ * requests made writes something; in words, else null. A NULL may go where the app's own
+ * `statements`, when it started, say that the column takes it.
  */
-export function hollowWrite(calls: readonly Served[], siblings: readonly Sample[]): string | null {
+export function hollowWrite(
+  calls: readonly Served[],
+  siblings: readonly Sample[],
+  statements: readonly string[] = [],
+): string | null {
   for (const call of calls) {
     if (call.effect === 'read' || call.fields === undefined) continue;
     const alike = siblings
       .flatMap((sibling) => sibling.calls)
       .filter(({ formKey, fields }) => formKey === call.formKey && fields !== undefined);
     for (const name of new Set(alike.flatMap(({ fields }) => Object.keys(fields!)))) {
-      if (!isValueName(name) || !hollow.test(call.fields[name] ?? '')) continue;
+      const value = call.fields[name] ?? '';
+      if (!isValueName(name) || !hollow.test(value)) continue;
+      const column = value === 'NULL' ? columnOf(call.fields.sql ?? '', name) : null;
+      if (column !== null && takesNull(statements, column)) continue;
       const filled = alike.every(({ fields }) => !hollow.test(fields![name] ?? ''));
       if (filled) return `nothing is written as ${name} of ${call.title}`;
     }
