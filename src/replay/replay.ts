@@ -42,6 +42,15 @@ export const replayLimits: ReplayLimits = {
   logBytesMax: 4 << 20,
 };
 
+/**
+ * Whether an app was not ready in time and nothing else is wrong: it neither ended nor asked for
+ * what is not recorded. A loaded machine does that; a second replay tells.
+ */
+export function isOnlySlow(outcome: Outcome): boolean {
+  if (outcome.kind !== 'not-ready') return false;
+  return outcome.observed.exit === null && outcome.observed.divergences.length === 0;
+}
+
 export interface Replayer {
   replay(options: ReplayOptions): Promise<Outcome>;
   /** Removes every container, network and file that it still holds. */

@@ -6,7 +6,7 @@ import type { Release } from '../domain/app.ts';
 import type { Failure, Issue, Occurrence } from '../domain/failure.ts';
 import type { Outcome, Raised, Reproduction, ReproductionRun } from '../domain/outcome.ts';
 import type { Recording } from '../domain/recording.ts';
-import type { Replayer, ReplayOptions } from '../replay/replay.ts';
+import { isOnlySlow, type Replayer, type ReplayOptions } from '../replay/replay.ts';
 import type { Locate } from '../symptoms/symptoms.ts';
 import { growPrefix } from './prefix.ts';
 
@@ -61,6 +61,11 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
   const result = { issueId: issue.id, recordingId: recording.id };
   let prefix: string[] = [];
   let run: Outcome = first;
+  if (first.kind === 'not-ready') {
+    // No earlier request helps an app that does not even start.
+    const reason = differenceOf(first, options.occurrence);
+    return { kind: 'not-reproduced', ...result, reason, runs: [runOf(first)] };
+  }
   if (!isSame(first, options.occurrence)) {
     const grown = await growPrefix({
       earlier: recording.prefixExchangeIds,
@@ -169,7 +174,8 @@ function experimentOf(
       locate,
       ...(signal === undefined ? {} : { signal }),
     };
-    const outcome = await replayer.replay(replay);
+    const first = await replayer.replay(replay);
+    const outcome = isOnlySlow(first) ? await replayer.replay(replay) : first;
     if (outcome.kind === 'unavailable') throw new Error(`sandbox unavailable: ${outcome.reason}`);
     return outcome;
   };
