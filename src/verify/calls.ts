@@ -2,6 +2,7 @@
 import type { Divergence, Served } from '../domain/outcome.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import type { Sample } from './outcome-sane.ts';
+import { undoneWork } from './transactions.ts';
 import { seldomWrite } from './writes.ts';
 
 /** Calls of one replay, without those that only prepare or frame others. */
@@ -65,6 +66,8 @@ export function judgeCallsAfter(options: {
     return fail(`work skipped: every successful request of this route also makes ${skipped}`);
   }
   const { request, siblings } = options;
+  const undone = options.refused ? null : undoneWork(options.after, siblings);
+  if (undone !== null) return fail(`work undone: ${undone}`);
   const seldom = options.refused ? null : seldomWrite({ after, request, siblings });
   if (seldom !== null) return fail(`work skipped: ${seldom}`);
   const assumed = extra.filter((call) => call.assumed.length > 0);

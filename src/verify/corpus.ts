@@ -6,6 +6,7 @@ import { callsOf, identity } from './calls.ts';
 import { differences } from './noise.ts';
 import { replayPatched } from './replays.ts';
 import { sampleOfObserved } from './samples.ts';
+import { isEnding } from './transactions.ts';
 import type { Evidence, Verification } from './verify.ts';
 
 /**
@@ -100,7 +101,8 @@ export function differs(
 }
 
 function callNames({ served }: Observed, nameOf: (call: Served) => string): string {
-  return callsOf(served).map(nameOf).sort().join('\n');
+  const endings = served.filter((call) => !call.duringBoot && isEnding(call));
+  return [...callsOf(served), ...endings].map(nameOf).sort().join('\n');
 }
 
 /** Headers that decide what a client does with an answer; others differ from time to time. */

@@ -2,6 +2,7 @@
 
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import { type Break, breaksOf } from './shape.ts';
+import type { Endings } from './transactions.ts';
 
 /** A request with its answer and the calls made for it, as values that can be compared. */
 export interface Sample {
@@ -15,6 +16,8 @@ export interface Sample {
   body: unknown;
   bodyBytes: number;
   calls: SampleCall[];
+  /** How its transactions ended. */
+  endings?: Endings;
 }
 
 /** An outgoing call in the form that can be compared with siblings' calls. */

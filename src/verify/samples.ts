@@ -7,6 +7,7 @@ import { headerOf, jsonOf, requestOf, responseOf } from '../protocols/http1/mess
 import { protocols } from '../protocols/protocols.ts';
 import { callsOf } from './calls.ts';
 import type { Sample, SampleCall } from './outcome-sane.ts';
+import { endingsOf } from './transactions.ts';
 
 /** The trigger of a recording with its calls; null when it is not an HTTP exchange. */
 export function sampleOf(recording: Recording): Sample | null {
@@ -16,6 +17,7 @@ export function sampleOf(recording: Recording): Sample | null {
   if (trigger === undefined || request === null) return null;
   const response = responseOf(trigger);
   const calls = new Set(recording.callExchangeIds);
+  const own = exchanges.filter(({ id }) => calls.has(id));
   return {
     request: requestValue(request, recording.route),
     status: response?.status ?? 0,
@@ -23,7 +25,8 @@ export function sampleOf(recording: Recording): Sample | null {
     location: headerOf(response?.headers ?? [], 'location'),
     body: response === null ? null : (jsonOf(response) ?? response.body?.data ?? ''),
     bodyBytes: response?.body?.bytes ?? 0,
-    calls: exchanges.filter((e) => calls.has(e.id)).flatMap(callOf),
+    calls: own.flatMap(callOf),
+    endings: endingsOf(own.filter(({ effect }) => effect === 'control').map(({ title }) => title)),
   };
 }
 
