@@ -83,9 +83,12 @@ interface Place {
 function assumed(place: Place): unknown {
   const { values, inputs, input, name, madeUp } = place;
   const echoed = values.every((value, i) => inputs[i] !== undefined && same(value, inputs[i]));
-  if (echoed && input !== undefined) return input;
   const first = values[0];
-  if (values.every((value) => same(value, first))) return first;
+  // One example shows neither what is constant nor what is an echo.
+  const sure = values.length > 1 || first === null || typeof first === 'boolean';
+  if (!sure && !isRecord(first)) madeUp.push(name);
+  if (echoed && input !== undefined && (sure || !isRecord(first))) return input;
+  if (values.every((value) => same(value, first)) && (sure || !isRecord(first))) return first;
   if (values.every(isRecord)) {
     const keys = Object.keys(first as object).filter((key) => values.every((v) => key in v));
     const at = (from: unknown, key: string) => (isRecord(from) ? from[key] : undefined);

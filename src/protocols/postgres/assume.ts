@@ -53,9 +53,10 @@ export function assumedResult(query: PgQuery, examples: Exchange[]): AssumedResu
   const row = shape.result.rows[0]!.map((_, i) => {
     const place = { values: withRows.map(({ result }) => result.rows[0]![i]!), index: i };
     const known = knownValue(place.values, withRows, inputs);
-    if (known !== undefined) return known;
+    // One example shows neither what is constant nor what is an echo.
+    if (known !== undefined && withRows.length > 1) return known;
     madeUp.push(columns[i]?.name ?? `column ${i + 1}`);
-    return madeUpValue(place.values, columns[i]);
+    return known !== undefined ? known : madeUpValue(place.values, columns[i]);
   });
   return { result: { ...shape.result, rows: [row] }, madeUp };
 }
