@@ -267,6 +267,7 @@ export class FixpointPlatform implements Platform {
     const { store, logger } = this.#options.parts;
     const reason = error instanceof Error ? error.message : String(error);
     logger.error('work on an issue broke off', { issue: issueId, reason, last });
+    if ((await store.issues.get(issueId))?.status === 'resolved') return;
     const next = last ? `"fixpoint fix ${issueId}" tries again` : 'it is tried again';
     await store.issues.setStatus(issueId, 'open', `the work broke off: ${reason}; ${next}`);
   }

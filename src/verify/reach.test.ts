@@ -24,6 +24,8 @@ describe('refused', () => {
     ['an error without a stack', `e.stack = '';`, /stack/],
     ['no stacks at all', 'delete e.stack;', /stack/],
     ['a mute logger', `logger.level = 'silent';`, /what is logged/],
+    ['a logger made mute', `const log = pino({ level: 'silent' });`, /what is logged/],
+    ['a framework made mute', 'const app = fastify({ logger: false });', /what is logged/],
     ['a look for the clock', `if (x.includes('libfaketime')) f(1);`, /signs of a replay/],
     ['a look at the resolver', 'readFileSync(`/etc/resolv.conf`);', /signs of a replay/],
     ['a child', `fork('./other.js');`, /runs other code/],

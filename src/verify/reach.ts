@@ -73,6 +73,7 @@ function refusalOf(node: SyntaxNode): string | null {
     return 'leaves a finally block, which swallows errors';
   }
   if (node.type === 'AssignmentExpression') return assignmentOf(node.left as SyntaxNode);
+  if (node.type === 'Property' && mutes(node)) return 'changes what is logged';
   if (node.type === 'UnaryExpression' && node.operator === 'delete') {
     return assignmentOf(node.argument as SyntaxNode);
   }
@@ -82,6 +83,14 @@ function refusalOf(node: SyntaxNode): string | null {
     return 'looks for signs of a replay';
   }
   return node.type === 'CallExpression' ? refusedCall(node) : null;
+}
+
+/** `{ level: 'silent' }`, `{ silent: true }`, `{ logger: false }` among the options of anything. */
+function mutes({ key, value }: SyntaxNode): boolean {
+  const name = String((key as SyntaxNode).name ?? (key as SyntaxNode).value);
+  const given = (value as SyntaxNode).value;
+  if (name === 'level') return /^(silent|off|none|fatal|critical)$/i.test(String(given));
+  return (name === 'silent' && given === true) || (/^logg(er|ing)$/.test(name) && given === false);
 }
 
 function refusedCall(node: SyntaxNode): string | null {

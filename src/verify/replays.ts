@@ -10,6 +10,7 @@ import { madeUpIn } from './made-up.ts';
 import { oddAnswer } from './odd-answer.ts';
 import { judgeOutcome, type Sample } from './outcome-sane.ts';
 import { sampleOf, sampleOfObserved, statementsOf } from './samples.ts';
+import { specialCase } from './special-case.ts';
 import { judgeSwallowed } from './swallowed.ts';
 import type { Evidence, Verification } from './verify.ts';
 import { hollowWrite } from './writes.ts';
@@ -166,8 +167,12 @@ function outcomeOf(state: Verification, evidence: Evidence, observed: Observed):
   if (trigger === null || after === null) {
     return unknown('there is no answer to compare with others');
   }
-  const { literals: brought, zero } = state.brought;
+  const { literals: brought, compared, zero } = state.brought;
   const answer = judgeOutcome({ after, trigger, siblings, bringsZero: zero });
+  const special = answer.answer === 'pass' ? specialCase(compared, trigger, siblings) : null;
+  if (special !== null) {
+    return unknown(`the patch looks for "${special}", which is of this request alone`);
+  }
   if (answer.answer !== 'pass' || after.status >= 400) return answer;
   const odd = oddAnswer({ after, trigger, siblings });
   if (odd !== null) return odd;

@@ -5,6 +5,7 @@ import { type Answer, fail, pass, unknown } from './answer.ts';
 import { type ChangedFile, hidingOf } from './hiding.ts';
 import { bringsZero, literalsBroughtIn } from './made-up.ts';
 import { reachOf } from './reach.ts';
+import { literalsCompared } from './special-case.ts';
 import { testLoaded, unshownChange } from './touched.ts';
 import type { Verification } from './verify.ts';
 
@@ -35,7 +36,11 @@ export async function judgeText(state: Verification): Promise<Answer> {
   }
   const test = testLoaded(changed);
   if (test !== null) return fail(`the program now loads a test: ${test}`);
-  state.brought = { literals: literalsBroughtIn(changed), zero: bringsZero(changed) };
+  state.brought = {
+    literals: literalsBroughtIn(changed),
+    compared: literalsCompared(changed),
+    zero: bringsZero(changed),
+  };
   const hiding = hidingOf(changed);
   if (hiding.kind === 'hides') return fail(hiding.findings.slice(0, 3).join('; '));
   const { refusals: reached, doubts } = reachOf(changed);

@@ -201,6 +201,14 @@ describe('inconclusive', () => {
     const late: BuildResult = { kind: 'failed', reason: 'too long', log: [], late: true };
     return isOpen({ builds: [late] }, /own-tests: too long/);
   });
+  it('is a patch for the recorded request alone', () => {
+    const special = source.replace(
+      '  return',
+      "  if (order.id === '7') return order.owner;\n  return",
+    );
+    const change = { path: 'src/app.js', before: source, after: special };
+    return isOpen({ diff: unifiedDiff([change]) }, /looks for "7", which is of this request/);
+  });
   it('is an answer without any other to compare it with', () =>
     isOpen({ over: { siblings: [], corpus: [] } }, /no successful request/));
 });

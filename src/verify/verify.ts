@@ -92,8 +92,8 @@ export interface Verification {
   build: Build | null;
   /** The first good replay of the patched code. */
   after: Observed | null;
-  /** Texts and numbers that only the patch knows, and whether it adds a zero. */
-  brought: { literals: ReadonlySet<string>; zero: boolean };
+  /** Texts and numbers that only the patch knows or looks for, and whether it adds a zero. */
+  brought: { literals: ReadonlySet<string>; compared: ReadonlySet<string>; zero: boolean };
   answers: Map<CheckName, Pick<Check, 'answer' | 'reason'>>;
 }
 
@@ -108,7 +108,7 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
     diff,
     build: null,
     after: null,
-    brought: { literals: new Set(), zero: false },
+    brought: { literals: new Set(), compared: new Set(), zero: false },
     answers: new Map(),
   };
   const made: Build[] = [];
