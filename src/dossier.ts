@@ -98,7 +98,8 @@ async function chosenOf(
 ): Promise<Occurrence | null> {
   const known = await store.reproductions.get(issueId);
   const same = occurrences.find((one) => one.recordingId === (known?.recordingId ?? undefined));
-  return known?.kind === 'reproduced' && same !== undefined ? same : bestOf(store, occurrences);
+  const isKept = same?.recordingId != null && (await store.recordings.summary(same.recordingId));
+  return known?.kind === 'reproduced' && isKept ? same! : bestOf(store, occurrences);
 }
 
 /** The newest with a whole recording, else the newest with any, else the newest. */

@@ -109,7 +109,9 @@ export async function reproduced(
 ): Promise<Reproduction> {
   const { issue, release } = dossier;
   const known = await parts.store.reproductions.get(issue.id);
-  if (known !== null) return known;
+  // A recording that is not kept any more proves nothing of the one that took its place.
+  const isStale = known?.kind === 'reproduced' && known.recordingId !== dossier.recording?.id;
+  if (known !== null && !isStale) return known;
   await settle(parts, issue, 'reproducing', null);
   const reproduction = await reproduce({
     ...dossier,

@@ -137,7 +137,7 @@ function doubtOf(node: SyntaxNode, parent: SyntaxNode | undefined): string | nul
 function doubtfulCall(node: SyntaxNode): string | null {
   const path = memberPath(node.callee as SyntaxNode) ?? '';
   const [first] = node.arguments as SyntaxNode[];
-  if (/(^|\.)(setTimeout|setInterval)$/.test(path)) {
+  if (/(^|\.)(setTimeout|setInterval)$|^AbortSignal\.timeout$/.test(path)) {
     return 'puts work off to a time at which no replay looks';
   }
   if (/^Promise\.(allSettled|any|race)$/.test(path)) return `takes no notice of errors: ${path}`;

@@ -107,7 +107,12 @@ async function judged({ replay, builds = [], over = {}, ...rest }: Play) {
     release: { ...release({ imageId: 'old' }), commit },
     ...{ env: {}, dockerfile: 'Dockerfile', labels: {}, others: [], siblings, repository },
     corpus: siblings.map((one) => ({ recording: one, boot })),
-    reproduction: { kind: 'reproduced', prefix: [], runs: [run, run, run] },
+    reproduction: {
+      kind: 'reproduced',
+      recordingId: trigger.id,
+      prefix: [],
+      runs: [run, run, run],
+    },
     engine: {
       async build({ context }: { context: { destroy(): void } }) {
         context.destroy();
@@ -201,6 +206,8 @@ describe('inconclusive', () => {
     const late: BuildResult = { kind: 'failed', reason: 'too long', log: [], late: true };
     return isOpen({ builds: [late] }, /own-tests: too long/);
   });
+  it('is one whose recording never failed in a replay', () =>
+    isOpen({ over: { evidence: { recording: siblings[0]!, boot } } }, /is another recording/));
   it('is a patch for the recorded request alone', () => {
     const special = source.replace(
       '  return',

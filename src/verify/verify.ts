@@ -18,7 +18,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Repository } from '../git/repository.ts';
 import type { Replayer } from '../replay/replay.ts';
 import type { Locate } from '../symptoms/symptoms.ts';
-import { type Answer, fail } from './answer.ts';
+import { type Answer, fail, unknown } from './answer.ts';
 import { answerTextOf } from './answer-text.ts';
 import { type Build, buildPatched } from './build.ts';
 import { judgeCorpus } from './corpus.ts';
@@ -204,7 +204,10 @@ function ownTests({ options, limits }: Verification, build: Build): Promise<Answ
 }
 
 function reproduces(options: VerifyOptions): Pick<Check, 'answer' | 'reason'> {
-  const { runs } = options.reproduction;
+  const { runs, recordingId } = options.reproduction;
+  if (recordingId !== options.evidence.recording.id) {
+    return unknown('what was reproduced is another recording than the one that is replayed');
+  }
   const { fingerprint } = options.occurrence.failure;
   const same = runs.filter((run) => run.fingerprint === fingerprint).length;
   const strayed = runs.some((run) => run.divergences.length > 0);
