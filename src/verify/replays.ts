@@ -1,4 +1,5 @@
 /** Checks 2, 3, 4, 5 and 9: what the patched code does when the failing request comes again. */
+import type { CheckName } from '../domain/fix.ts';
 import type { Divergence, Observed, Outcome, Served } from '../domain/outcome.ts';
 import type { Recording } from '../domain/recording.ts';
 import { exchangesOf } from '../protocols/exchanges.ts';
@@ -36,10 +37,10 @@ export async function judgeReplays(state: Verification): Promise<void> {
   if (answers.get('error-gone')?.answer === 'pass') await replayOthers(state, build);
   if (answers.get('error-gone')?.answer !== 'pass' || state.after === null) {
     // What is not known of the error may be known of the calls.
-    if (state.after !== null && runs.at(-1)?.kind === 'succeeded') judgeFirst(state, state.after);
+    if (state.after !== null && runs.at(-1)?.kind === 'succeeded') judgeRuns(state, runs);
     return;
   }
-  judgeFirst(state, state.after);
+  judgeRuns(state, runs);
   if (![...answers.values()].some((given) => given.answer === 'fail')) {
     options.onProgress('watching the exceptions it raises');
     const watched = await replayPatched(state, build, evidence, true);
@@ -142,21 +143,29 @@ async function replayOthers(state: Verification, build: Build): Promise<void> {
   }
 }
 
-function judgeFirst(state: Verification, observed: Observed): void {
+/** Checks 3, 4 and 5: the worst answer of any run counts, since production may be like it. */
+function judgeRuns(state: Verification, runs: readonly Outcome[]): void {
   const { options, answers } = state;
   const before = servedBefore(state);
-  const refused = (observed.answer?.status ?? 0) >= 400;
-  const calls = { before, after: observed.served, refused };
-  const known = answers.get('outcome-sane');
-  if (known?.answer !== 'fail') {
-    answers.set('outcome-sane', outcomeOf(state, options.evidence, observed));
-  }
-  answers.set('calls-before-equal', judgeCallsBefore(calls));
-  const { divergences } = observed;
   const siblings = siblingsOf(state);
   const request = sampleOf(options.evidence.recording)?.request;
-  const judged = judgeCallsAfter({ ...calls, divergences, siblings, request });
-  answers.set('calls-after-plausible', judged);
+  const note = (name: CheckName, found: Answer) => {
+    const known = answers.get(name);
+    answers.set(name, known?.answer === 'fail' ? known : found);
+  };
+  const good = runs.flatMap((run) => (run.kind === 'succeeded' ? [run.observed] : []));
+  const calls = good.map(({ served: after, divergences, answer }) => {
+    const refused = (answer?.status ?? 0) >= 400;
+    return { before, after, divergences, refused, siblings, request };
+  });
+  note('outcome-sane', worstOf(good.map((one) => outcomeOf(state, options.evidence, one))));
+  note('calls-before-equal', worstOf(calls.map(judgeCallsBefore)));
+  note('calls-after-plausible', worstOf(calls.map(judgeCallsAfter)));
+}
+
+function worstOf(found: readonly Answer[]): Answer {
+  const is = (answer: Answer['answer']) => found.find((one) => one.answer === answer);
+  return is('fail') ?? is('unknown') ?? found[0] ?? unknown('no replay went well');
 }
 
 /** Check 3 for one replay: sane, and not by a value that the patch makes up. */

@@ -184,6 +184,11 @@ describe('rejected', () => {
     const mode = `diff --git a/Dockerfile b/Dockerfile\nold mode 100644\nnew mode 100755\n`;
     await isRejected({ diff: `${diff}${mode}` }, /changes Dockerfile without showing how/);
   });
+  it('is one that does it well now and then only', () =>
+    isRejected(
+      { replay: (_, count) => (count === 3 ? answered('') : undefined) },
+      /outcome-sane: unlike successful answers of this route, name is not filled/,
+    ));
   it('is one that was refused before', () =>
     isRejected({ over: { candidate: { diff, refusal: 'no patch' } as never } }, /no patch/));
 });
