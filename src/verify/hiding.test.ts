@@ -51,6 +51,11 @@ describe('hiding', () => {
       `${line} }); app.use((error, req, res, next) => { res.json({});`,
       'swallows',
     ],
+    [
+      'error middleware with a great number in it',
+      `${line} }); app.use((error, req, res, next) => { res.set('age', 600); res.json({});`,
+      'swallows',
+    ],
     ['a calm end', `try { ${line} } catch (e) { process.exit(0); }`, 'swallows'],
     ['a calm callback', `try { ${line} } catch (e) { done(null, {}); }`, 'swallows'],
     ['a throw that is never reached', `try { ${line} } catch (e) { return; throw e; }`, 'swallows'],
@@ -101,6 +106,10 @@ describe('hiding', () => {
     [
       'error middleware that says that it failed',
       `${line} }); app.use((error, req, res, next) => { res.status(500).json({});`,
+    ],
+    [
+      'error middleware that falls back to 500',
+      `${line} }); app.use((e, req, res, next) => { res.status(e.status ?? 500).json({});`,
     ],
     ['a promise that passes on', `work().catch(next); ${line}`],
     ['a handler that passes on', `try { ${line} } catch (e) { next(e); }`],

@@ -174,20 +174,21 @@ function isConstant(node: SyntaxNode | null): boolean {
 
 /** `x.status(404)`, `x.code(400)`, `x.sendStatus(422)`, `x.writeHead(400)`, `statusCode = 4xx`. */
 function isRefusal(node: SyntaxNode): boolean {
+  const { type, value } = statusSetBy(node) ?? {};
+  return type === 'Literal' && typeof value === 'number' && value >= 400 && value < 500;
+}
+
+/** What a node sets the answer's status to; null where it sets none. */
+function statusSetBy(node: SyntaxNode): SyntaxNode | null {
   if (node.type === 'AssignmentExpression') {
     const target = node.left as SyntaxNode;
     const name = (target.property as SyntaxNode | undefined)?.name;
-    return (name === 'statusCode' || name === 'status') && isClientError(node.right);
+    return name === 'statusCode' || name === 'status' ? (node.right as SyntaxNode) : null;
   }
-  if (node.type !== 'CallExpression') return false;
+  if (node.type !== 'CallExpression') return null;
   const name = ((node.callee as SyntaxNode).property as SyntaxNode | undefined)?.name;
   const setters = ['status', 'code', 'sendStatus', 'writeHead'];
-  return setters.includes(String(name)) && isClientError((node.arguments as unknown[])[0]);
-}
-
-function isClientError(node: unknown): boolean {
-  const value = (node as SyntaxNode | undefined)?.value;
-  return typeof value === 'number' && value >= 400 && value < 500;
+  return setters.includes(String(name)) ? ((node.arguments as SyntaxNode[])[0] ?? null) : null;
 }
 
 /** `use((error, request, response, next) => ...)` that neither passes on nor answers a failure. */
@@ -201,8 +202,9 @@ function isMildHandler(node: SyntaxNode): boolean {
 }
 
 function isFailureAnswer(node: SyntaxNode): boolean {
-  if (isRefusal(node)) return true;
-  return node.type === 'Literal' && typeof node.value === 'number' && node.value >= 500;
+  const status = statusSetBy(node);
+  const isError = ({ value }: SyntaxNode) => typeof value === 'number' && value >= 400;
+  return status !== null && has(status, isError); // `error.status ?? 500`, too
 }
 
 /** The handler passes the error on at its own top level, whatever it was. */
