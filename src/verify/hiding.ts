@@ -174,8 +174,8 @@ function isConstant(node: SyntaxNode | null): boolean {
 
 /** `x.status(404)`, `x.code(400)`, `x.sendStatus(422)`, `x.writeHead(400)`, `statusCode = 4xx`. */
 function isRefusal(node: SyntaxNode): boolean {
-  const { type, value } = statusSetBy(node) ?? {};
-  return type === 'Literal' && typeof value === 'number' && value >= 400 && value < 500;
+  const value = statusSetBy(node)?.value;
+  return typeof value === 'number' && value >= 400 && value < 500;
 }
 
 /** What a node sets the answer's status to; null where it sets none. */
