@@ -16,7 +16,7 @@ import type { Repository } from './git/repository.ts';
 import type { Model } from './llm/llm.ts';
 import type { ModelBudget } from './propose/model.ts';
 import { propose } from './propose/propose.ts';
-import type { Replayer } from './replay/replay.ts';
+import type { ManyReplayer } from './replay/replay.ts';
 import { reproduce } from './reproduce/reproduce.ts';
 import { declinedAttempts, deservesAnotherTry, openChange } from './standing.ts';
 import type { Store } from './store/store.ts';
@@ -28,7 +28,7 @@ import { verify } from './verify/verify.ts';
 export interface Parts {
   store: Store;
   engine: Engine;
-  replayer: Replayer;
+  replayer: ManyReplayer;
   forge: Forge;
   /** Null: templates only. */
   model: Model | null;

@@ -6,7 +6,7 @@ import { guardrailRules } from '../domain/guardrails.ts';
 import type { Model } from '../llm/llm.ts';
 import { modelOf } from '../llm/models.ts';
 import type { PipelineSettings } from '../pipeline.ts';
-import type { Replayer } from '../replay/replay.ts';
+import type { ManyReplayer, ReplayOptions } from '../replay/replay.ts';
 
 export function deploySettingsOf(config: Config, owner: string): DeploySettings {
   const { buildTimeoutMs, ...defaults } = config.deploy;
@@ -47,11 +47,15 @@ export function candidatesOf(owner: string): string {
 }
 
 /** The replayer with the settings' limits, unless a replay asks for others. */
-export function bounded(replayer: Replayer, { replay: settings }: Config): Replayer {
+export function bounded(replayer: ManyReplayer, { replay: settings }: Config): ManyReplayer {
   const { bootTimeoutMs, answerTimeoutMs, settleMs } = settings;
-  const limits = { bootTimeoutMs, answerTimeoutMs, settleMs };
+  const withLimits = <T extends Pick<ReplayOptions, 'limits'>>(options: T): T => {
+    const limits = { bootTimeoutMs, answerTimeoutMs, settleMs, ...options.limits };
+    return { ...options, limits };
+  };
   return {
-    replay: (options) => replayer.replay({ ...options, limits: { ...limits, ...options.limits } }),
+    replay: (options) => replayer.replay(withLimits(options)),
+    replayMany: (options, requests) => replayer.replayMany(withLimits(options), requests),
     close: () => replayer.close(),
   };
 }

@@ -6,6 +6,7 @@ import { callsOf, identity } from './calls.ts';
 import { differences } from './noise.ts';
 import { replayPatched } from './replays.ts';
 import { sampleOfObserved } from './samples.ts';
+import { replayTogether, steady } from './together.ts';
 import { isEnding } from './transactions.ts';
 import type { Evidence, Verification } from './verify.ts';
 
@@ -15,8 +16,12 @@ import type { Evidence, Verification } from './verify.ts';
  */
 export async function judgeCorpus(state: Verification, build: Build): Promise<Answer> {
   const corpus = spread(state.options.corpus, state.limits.corpusMax);
-  let equal = 0;
-  for (const evidence of corpus) {
+  const alike = new Set<Evidence>();
+  for (const [evidence, old, patched] of await replayTogether(state, build, corpus)) {
+    if (differs(old, patched).kind === 'equal') alike.add(evidence);
+  }
+  let equal = alike.size;
+  for (const evidence of corpus.filter((each) => !alike.has(each))) {
     const old = await baselineOf(state, evidence);
     if (old === null) continue;
     const outcome = await replayPatched(state, build, evidence);
@@ -64,13 +69,7 @@ async function baselineOf(
   const old: Build = { commit: release.commit, imageId: release.imageId };
   const first = await replayPatched(state, old, evidence);
   const second = first.kind === 'succeeded' ? await replayPatched(state, old, evidence) : first;
-  const steady =
-    first.kind === 'succeeded' &&
-    second.kind === 'succeeded' &&
-    first.observed.answer?.status === second.observed.answer?.status &&
-    first.observed.divergences.length === 0 &&
-    second.observed.divergences.length === 0;
-  const pair: [Observed, Observed] | null = steady ? [first.observed, second.observed] : null;
+  const pair = steady(first, second);
   baselines.set(evidence.recording.id, pair);
   return pair;
 }

@@ -16,7 +16,6 @@ import type { Observed, Reproduction } from '../domain/outcome.ts';
 import type { Recording } from '../domain/recording.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Repository } from '../git/repository.ts';
-import type { Replayer } from '../replay/replay.ts';
 import type { Locate } from '../symptoms/symptoms.ts';
 import { type Answer, fail, unknown } from './answer.ts';
 import { answerTextOf } from './answer-text.ts';
@@ -26,6 +25,7 @@ import { neededHunks, unneeded } from './hunks.ts';
 import { judgeOwnTests } from './own-tests.ts';
 import { judgeReplays } from './replays.ts';
 import { judgeText } from './text.ts';
+import type { CorpusReplayer } from './together.ts';
 
 /** A recording with the boot recording that it is replayed on. */
 export interface Evidence {
@@ -51,7 +51,7 @@ export interface VerifyOptions {
   corpus: Evidence[];
   repository: Repository;
   engine: Engine;
-  replayer: Replayer;
+  replayer: CorpusReplayer;
   /** Locator for a commit's image: patched code has lines of its own. */
   locatorFor: (build: { commit: string; imageId: string }) => Locate;
   labels: Record<string, string>;
