@@ -46,11 +46,13 @@ export async function judgeOwnTests(options: OwnTestsOptions): Promise<Answer> {
   try {
     options.onProgress('running the tests on the old code, twice');
     const old = await image.imageOf(baseCommit);
-    const first = await runAll(options, old, baseCommit, commands);
-    const second = await runAll(options, old, baseCommit, commands);
+    if ('failure' in old) return unknown(`its tests cannot be run here: ${old.failure}`);
+    const first = await runAll(options, old.id, baseCommit, commands);
+    const second = await runAll(options, old.id, baseCommit, commands);
     options.onProgress('running the tests on the patched code');
     const renewed = await image.imageOf(patchedCommit);
-    const patched = await runAll(options, renewed, patchedCommit, commands);
+    if ('failure' in renewed) return unknown(`its tests cannot be built: ${renewed.failure}`);
+    const patched = await runAll(options, renewed.id, patchedCommit, commands);
     return compare([first, second], patched);
   } finally {
     await image.release();
@@ -60,7 +62,8 @@ export async function judgeOwnTests(options: OwnTestsOptions): Promise<Answer> {
 /** Exported for its test: what two runs of old code and one of new add up to. */
 export function compare(old: [Run, Run], patched: Run): Answer {
   if (old.some((run) => run.timedOut)) return unknown('the tests of the old code do not end');
-  if (patched.timedOut) return fail('the tests of the patched code do not end');
+  // A loaded machine is slow, too; either way nothing is proven.
+  if (patched.timedOut) return unknown('the tests of the patched code do not end in time');
   const [first, second] = old;
   const steady = [...first.results].filter(([name, result]) => second.results.get(name) === result);
   const flaky = first.results.size - steady.length;

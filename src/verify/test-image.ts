@@ -14,7 +14,7 @@ export type TestImage =
   | {
       kind: 'found';
       /** The image to test a commit in: its own, since tests may run what the build compiled. */
-      imageOf: (commit: string) => Promise<string>;
+      imageOf: (commit: string) => Promise<{ id: string } | { failure: string }>;
       release: () => Promise<void>;
     }
   | { kind: 'none'; reason: string };
@@ -28,7 +28,9 @@ export async function findTestImage(
   const deployed = await lacks(options, options.imageId, commands);
   if (deployed === null) {
     const { imageId, patchedImageId, patchedCommit } = options;
-    const imageOf = async (commit: string) => (commit === patchedCommit ? patchedImageId : imageId);
+    const imageOf = async (commit: string) => {
+      return { id: commit === patchedCommit ? patchedImageId : imageId };
+    };
     return { kind: 'found', imageOf, release: async () => {} };
   }
   reasons.push(`the deployed image lacks ${deployed}`);
@@ -84,11 +86,11 @@ function variantImage(options: OwnTestsOptions, variant: Variant, baseImage: str
   return {
     kind: 'found',
     imageOf: async (commit) => {
-      if (commit === options.baseCommit) return baseImage;
+      if (commit === options.baseCommit) return { id: baseImage };
       const built = await buildVariant(options, commit, variant);
-      if (built.kind === 'failed') throw new Error(`${variant.says}: ${built.reason}`);
+      if (built.kind === 'failed') return { failure: `${variant.says}: ${built.reason}` };
       made.push(built.imageId);
-      return built.imageId;
+      return { id: built.imageId };
     },
     release: async () => {
       for (const image of made) await options.engine.removeImage(image).catch(() => {});
