@@ -137,6 +137,11 @@ export interface Protocol {
    */
   detect(peek: Peek): Detection;
   reader(head: ConnectionHead, options: ReaderOptions): Reader;
+  /**
+   * Whether bytes of the client are whole messages that only frame others (PostgreSQL's Sync after
+   * an error, a Terminate): answered or not, they are no part of any exchange.
+   */
+  onlyFrames?(bytes: Uint8Array): boolean;
   /** The question that a recorded exchange answers; null where it answers none. */
   question(exchange: Exchange): Question | null;
   answerer(context: AnswererContext): Answerer;

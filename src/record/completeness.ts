@@ -4,6 +4,7 @@ import type { ByteRange, Exchange, ExchangePart } from '../domain/exchange.ts';
 import type { Completeness } from '../domain/recording.ts';
 import type { Instant } from '../domain/time.ts';
 import { type Chunk, type Connection, endpointText, type Gap, type Side } from '../domain/wire.ts';
+import { protocols } from '../protocols/protocols.ts';
 
 export interface CompletenessOptions {
   connections: readonly Connection[];
@@ -69,12 +70,14 @@ const reasonsMax = 20;
 function unreadBytes(connection: Connection, options: CompletenessOptions): number {
   if (connection.direction !== 'outbound') return 0;
   const read = options.all.filter((each) => each.connectionId === connection.id);
+  const protocol = protocols.find(({ name }) => name === connection.protocol);
   const lastAnswer = connection.chunks.findLastIndex((chunk) => chunk.from === 'server');
   return connection.chunks
     .filter((chunk, index) => {
       if (chunk.from !== 'client' || index > lastAnswer) return false;
       if (chunk.at < options.from || chunk.at > options.to) return false;
-      return !read.some((exchange) => accountsFor(exchange, chunk));
+      if (read.some((exchange) => accountsFor(exchange, chunk))) return false;
+      return protocol?.onlyFrames?.(chunk.bytes) !== true;
     })
     .reduce((sum, chunk) => sum + chunk.bytes.length, 0);
 }

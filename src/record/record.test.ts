@@ -258,6 +258,16 @@ describe('a pooled PostgreSQL connection', () => {
     }
   });
 
+  it('that only says Sync after an error takes nothing from what is whole', async () => {
+    await serve();
+    const pool = new FakeConnection(clock, { role: 'outbound', openedBeforeAttach: true });
+    const web = new FakeConnection(clock, { role: 'inbound' }).client(get('/customers/1'));
+    pool.client(pg.client.sync).server(pg.server.ready());
+    web.server(answer(500, 'broken'));
+    await recorder.settle();
+    expect(suspicions[0]!.recording!.completeness.reasons).toEqual([]);
+  });
+
   it('whose opening was not seen makes no recording that claims to be whole', async () => {
     await serve();
     const pool = new FakeConnection(clock, { role: 'outbound', openedBeforeAttach: true });

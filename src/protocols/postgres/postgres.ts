@@ -14,6 +14,7 @@ export const postgres: Protocol = {
   turns: () => new PostgresTurns(),
   detect,
   reader: (head, options) => new PostgresReader(head, options),
+  onlyFrames,
   question: questionOf,
   answerer: (context) => new PostgresAnswerer(context),
   explain,
@@ -52,6 +53,12 @@ function isMessage(bytes: Buffer, types: string): Detection {
   if (bytes.length < 5) return 'more';
   const length = bytes.readInt32BE(1);
   return length >= 4 && length < 1 << 24 ? 'yes' : 'no';
+}
+
+/** Sync, Flush and Terminate, which have no content. */
+function onlyFrames(bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  return /^(?:[SHX]\0\0\0\x04)+$/.test(text);
 }
 
 function explain(exchange: Exchange): string[] {
