@@ -62,8 +62,10 @@ export function issueCommands(program: Command, context: Context): void {
       const options = { body: { branch }, progress: context.progress };
       const client = await context.client();
       const result = await client.stream<Attempt>('POST', `/issues/${id}/verify`, options);
-      context.answer(result, (attempt) => attemptPage(attempt).join('\n'));
-      if (result.verdict?.kind !== 'verified') context.fail();
+      const isProven = result.verdict?.kind === 'verified';
+      const next = `\nProven. To take it: git push fixpoint ${branch}:<your default branch>`;
+      context.answer(result, (attempt) => attemptPage(attempt).join('\n') + (isProven ? next : ''));
+      if (!isProven) context.fail();
     });
 }
 
