@@ -11,11 +11,16 @@ export type Place =
 
 const blocks = new Set(['BlockStatement', 'Program', 'StaticBlock', 'SwitchCase']);
 
+/** Names that a path needs: `votes` and `isbn` of `votes[isbn].count`. */
+export function namesIn(path: string): string[] {
+  return path.replace(/'[^']*'|"[^"]*"/g, '').match(/(?<![.#\w$])[A-Za-z_$][\w$]*/g) ?? [];
+}
+
 /**
- * The place for a guard about `root`, seen from the failing access or call: in the function that
+ * The place for a guard that uses `names`, seen from the failing access or call: in the function that
  * answers the request, before the answer is sent. Null when there is no such place.
  */
-export function guardPlace(tree: Tree, at: SyntaxNode, root: string): Place | null {
+export function guardPlace(tree: Tree, at: SyntaxNode, names: string[]): Place | null {
   const response = responseAt(tree, at);
   const fn = response === null ? functionsAround(tree, at)[0] : functionUsing(tree, at, response);
   if (fn === undefined || fn === null) return null;
@@ -23,12 +28,14 @@ export function guardPlace(tree: Tree, at: SyntaxNode, root: string): Place | nu
   if (statement === null) {
     const arrow = fn.type === 'ArrowFunctionExpression' && fn.body !== undefined;
     const whole = arrow && child(fn, 'body')?.type !== 'BlockStatement';
-    return whole && isVisible(tree, child(fn, 'body') as SyntaxNode, root)
+    return whole && names.every((n) => isVisible(tree, child(fn, 'body') as SyntaxNode, n))
       ? { kind: 'expression-body', fn }
       : null;
   }
   const early = response === null ? statement : beforeAnswer(tree, statement, response);
-  return isVisible(tree, early, root) ? { kind: 'before', statement: early } : null;
+  return names.every((name) => isVisible(tree, early, name))
+    ? { kind: 'before', statement: early }
+    : null;
 }
 
 /** The statement around a node that stands directly in a block of the function. */

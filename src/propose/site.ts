@@ -75,6 +75,8 @@ interface Candidate {
   culprit: SyntaxNode;
   /** Where V8 points for this form. */
   at: number;
+  /** The key is an expression, so that the message may mean another access: a second choice. */
+  vague?: boolean;
 }
 
 /** A bundler gives other names to variables: the message then quotes what the source never says. */
@@ -130,10 +132,33 @@ function reads(tree: Tree, property: string | null): Candidate[] {
     ...members.map((node) => ({
       access: node,
       culprit: child(node, 'object') as SyntaxNode,
-      at: (child(node, 'property') as SyntaxNode).start,
+      at: readAt(tree, node),
+      vague: propertyName(node) === null,
     })),
     ...inPatterns.filter(({ culprit }) => tree.parents.get(culprit)?.type === 'Property'),
   ];
+}
+
+/** V8 points at the access's own step, but at that of its object in `a[k].n += 1` and `a.b.n++`. */
+function readAt(tree: Tree, member: SyntaxNode): number {
+  const parent = tree.parents.get(member);
+  const updates =
+    parent?.type === 'UpdateExpression' ||
+    (parent?.type === 'AssignmentExpression' &&
+      parent.operator !== '=' &&
+      child(parent, 'left') === member);
+  if (!updates) return stepOf(tree, member);
+  if (propertyName(member) === null) return (child(member, 'property') as SyntaxNode).start;
+  return stepOf(tree, child(member, 'object') as SyntaxNode);
+}
+
+/** `c` of `a.b.c` and of `a.b.c()`, the bracket of `a[k]`, the start of a name. */
+function stepOf(tree: Tree, node: SyntaxNode): number {
+  const inner = unwrap(node);
+  if (inner.type === 'CallExpression') return stepOf(tree, child(inner, 'callee') as SyntaxNode);
+  if (inner.type !== 'MemberExpression') return inner.start;
+  const { start } = child(inner, 'property') as SyntaxNode;
+  return inner.computed === true ? tree.text.lastIndexOf('[', start - 1) : start;
 }
 
 /** `const { p } = x`, `({ p } = x)`, and `function f({ p })`, which is its own culprit. */
@@ -220,6 +245,9 @@ function ins(tree: Tree): Candidate[] {
 /** How many lines a mapped stack line may be off before the place counts as unknown. */
 const linesOffMax = 2;
 
+/** Within a line, an access that the message names goes before one that it may mean. */
+const vaguePenalty = 5000;
+
 /** The candidate that V8's line and column point at; source maps may be off by a little. */
 function nearest(frame: Frame, candidates: Candidate[]): Omit<Candidate, 'at'> | null {
   const known = frame.line.column > 0;
@@ -229,7 +257,8 @@ function nearest(frame: Frame, candidates: Candidate[]): Omit<Candidate, 'at'> |
       const away = Math.abs(at - frame.offset);
       const inside = access.start <= frame.offset && frame.offset <= access.end;
       const lines = Math.abs(lineOf(frame.tree, at) - frame.line.line);
-      const score = known && away === 0 ? -1 : lines * 10_000 + away - (inside ? 0.5 : 0);
+      const off = lines * 10_000 + away + (candidate.vague ? vaguePenalty : 0);
+      const score = known && away === 0 ? (candidate.vague ? -1 : -2) : off - (inside ? 0.5 : 0);
       return { candidate, score, lines };
     })
     .filter(({ lines }) => lines <= linesOffMax)

@@ -371,6 +371,87 @@ describe('defaults and optional chains', () => {
   });
 });
 
+describe('what a key finds', () => {
+  const handler = (...text: string[]) =>
+    lines(
+      'const votes = { a: { count: 1 } };',
+      'export function vote(req, res) {',
+      '  if (!req.params.isbn) {',
+      "    res.status(400).json({ error: 'isbn is missing' });",
+      '    return;',
+      '  }',
+      ...text,
+      '}',
+    );
+  const refusal = [
+    "+    res.status(404).json({ error: 'isbn not found' });",
+    '+    return;',
+    '+  }',
+  ];
+
+  it.each([
+    'votes[isbn].count += 1;',
+    'votes[isbn].count++;',
+    '++votes[isbn].count;',
+    "votes[isbn]['count'] *= 2;",
+    'votes[isbn].count = votes[isbn].count + 1;',
+  ])('is the whole of `votes[isbn]` in %s', async (text) => {
+    const [first] = await tryAll(
+      handler('  const { isbn } = req.params;', `  ${text}`, '  res.json(votes);'),
+      "return app.vote({ params: { isbn: 'b' } }, res)",
+    );
+    expect(first!.changes).toEqual(['+  if (!votes[isbn]) {', ...refusal]);
+    expect(first!.after.value).toMatchObject({ status: 404, sent: 1 });
+    expect(first!.candidate.rootCause).toContain('`votes[isbn]` is undefined');
+  });
+
+  it('still tells the owner from what its key finds', async () => {
+    const tried = await tryAll(
+      lines('export function f(o, k) {', '  return o.votes[k].count;', '}'),
+      "return app.f({}, 'count')",
+      { max: 9 },
+    );
+    expect(tried[0]!.candidate.rootCause).toContain('`o.votes` is undefined');
+  });
+
+  it.each(['setTimeout', 'setImmediate'])(
+    'is refused before the answer, not in %s',
+    async (later) => {
+      const tried = await tryAll(
+        handler(
+          '  const { isbn } = req.params;',
+          '  res.status(202).json({ ok: true });',
+          `  ${later}(() => {`,
+          '    votes[isbn].count += 1;',
+          '  });',
+        ),
+        "return app.vote({ params: { isbn: 'b' } }, res)",
+        { answeredStatus: 202, max: 9 },
+      );
+      expect(tried[0]!.changes).toEqual(['+  if (!votes[isbn]) {', ...refusal]);
+      expect(tried[0]!.after).toMatchObject({ trace: null, value: { status: 404, sent: 1 } });
+      const skip = tried.find((one) => one.template === 'skip-statement');
+      expect(skip!.changes).toContain('+    if (votes[isbn]) {');
+    },
+  );
+
+  it('never asks for a key before it is declared', async () => {
+    const tried = await tryAll(
+      handler(
+        '  res.status(202).json({ ok: true });',
+        '  const { isbn } = req.params;',
+        '  setImmediate(() => {',
+        '    votes[isbn].count += 1;',
+        '  });',
+      ),
+      "return app.vote({ params: { isbn: 'b' } }, res)",
+      { answeredStatus: 202, max: 9 },
+    );
+    expect(tried.map((one) => one.template)).not.toContain('early-exit');
+    for (const { after } of tried) expect(after.trace).toBeNull();
+  });
+});
+
 describe('at the producer', () => {
   it.each([
     [

@@ -4,7 +4,7 @@ import type { SyntaxNode } from '../../source/syntax.ts';
 import { type Draft, ifText, insertBefore } from '../draft.ts';
 import { exitsFor, responseAt } from '../exits.ts';
 import { originAt } from '../origin.ts';
-import { guardPlace } from '../place.ts';
+import { guardPlace, namesIn } from '../place.ts';
 import type { Frame } from '../site.ts';
 import {
   child,
@@ -54,7 +54,7 @@ function guards(
 ): Draft[] {
   const inner = argumentOf(given);
   const root = rootOf(inner);
-  const place = root === null ? null : guardPlace(tree, call, root.name as string);
+  const place = root === null ? null : guardPlace(tree, call, namesIn(textOf(tree, inner)));
   if (place?.kind !== 'before') return [];
   const text = textOf(tree, inner);
   const test =

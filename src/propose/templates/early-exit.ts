@@ -13,7 +13,7 @@ import {
 } from '../draft.ts';
 import { type Exit, exitsFor, statusOf } from '../exits.ts';
 import { needOf } from '../need.ts';
-import { guardPlace, type Place, statementIn } from '../place.ts';
+import { guardPlace, namesIn, type Place, statementIn } from '../place.ts';
 import { isVisible } from '../scope.ts';
 import { child, functionsAround, indentAt, nameOf, type Tree, textOf, unwrap } from '../tree.ts';
 
@@ -33,8 +33,7 @@ export function earlyExit(scene: Scene): Draft[] {
 
   function atLevel(level: Scene['levels'][number]): Draft[] {
     const { tree, at, path, depth } = level;
-    const root = /^[\w$]+/.exec(path)?.[0] ?? '';
-    const place = guardPlace(tree, at, root);
+    const place = guardPlace(tree, at, namesIn(path));
     const test = testOf(scene, path);
     const fn = functionsAround(tree, at)[0];
     if (place === null || test === null || taken.has(fn)) return [];

@@ -132,7 +132,7 @@ function dateDefault(scene: Scene): Draft[] {
 
 function guards(scene: Scene, { test, root }: { test: string; root: string | undefined }): Draft[] {
   const { tree, site } = scene;
-  const place = guardPlace(tree, site.access, root ?? '');
+  const place = guardPlace(tree, site.access, [root ?? '']);
   if (place?.kind !== 'before') return [];
   return exitsFor(tree, site.access, { status: 400, message: messageFor(scene) })
     .slice(0, 2)

@@ -2,7 +2,7 @@
 import { isFunction, type SyntaxNode } from '../../source/syntax.ts';
 import { type Draft, ifText, indented, insertBefore, type Scene } from '../draft.ts';
 import { functionUsing, responseAt } from '../exits.ts';
-import { guardPlace, statementIn } from '../place.ts';
+import { guardPlace, namesIn, statementIn } from '../place.ts';
 import {
   ancestorsOf,
   child,
@@ -48,8 +48,7 @@ function leaveCallback(scene: Scene, fn: SyntaxNode, test: string): Draft[] {
   );
   const own = returns.filter((n) => ancestorsOf(tree, n).find(isFunction) === fn);
   if (own.length > 0 || child(fn, 'body')?.type !== 'BlockStatement') return [];
-  const root = /^[\w$]+/.exec(test)?.[0] ?? '';
-  const place = guardPlace(tree, site.access, root);
+  const place = guardPlace(tree, site.access, namesIn(test));
   if (place?.kind !== 'before' || functionsAround(tree, place.statement)[0] !== fn) return [];
   const statements = `return${tree.style.semicolon}`;
   const text = ifText(tree, { test: `!${test}`, statements, brief: true });
