@@ -40,6 +40,13 @@ describe('calls before the failure', () => {
   it('passes when all are made, in any order, whatever frames them', () => {
     expect(judge([served('get 2'), served('select 1'), served('insert 3')]).answer).toBe('pass');
   });
+  it('says so in whole sentences', () => {
+    const said = (calls: Served[]) =>
+      judgeCallsBefore({ before: calls, after: calls, refused: false }).reason;
+    expect(said([served('get 1')])).toBe('the 1 call up to the failure is the recorded one');
+    expect(said(before)).toBe('the 2 calls up to the failure are the recorded ones');
+    expect(said([])).toBe('the failing run made no calls that could be left out');
+  });
   it('fails when one is missing or differs', () => {
     expect(judge([served('select 1')]).answer).toBe('fail');
     expect(judge([served('select 2'), served('get 2')]).answer).toBe('fail');

@@ -23,7 +23,7 @@ export function judgeCallsBefore(options: {
   const after = callsOf(options.after);
   const missing = surplus(before, after);
   if (missing.length === 0) {
-    return pass(`the ${count(before)} up to the failure are the recorded ones`);
+    return pass(sameCalls(before.length));
   }
   const write = missing.find((call) => call.effect !== 'read');
   if (options.refused && write === undefined) {
@@ -123,6 +123,12 @@ export function identity(call: Served): string {
   }
   const server = `${call.serverName ?? call.server.address}:${call.server.port}`;
   return `${call.protocol} ${server} ${call.key}`;
+}
+
+function sameCalls(made: number): string {
+  if (made === 0) return 'the failing run made no calls that could be left out';
+  if (made === 1) return 'the 1 call up to the failure is the recorded one';
+  return `the ${made} calls up to the failure are the recorded ones`;
 }
 
 function count(calls: readonly Served[]): string {

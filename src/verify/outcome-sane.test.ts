@@ -69,6 +69,21 @@ describe('judgeOutcome', () => {
     });
   });
 
+  it.each([
+    ['a body', { path: { id: '7' }, body: {} }, [400, 409, 422], [401, 403, 404, 410, 429]],
+    ['a path', { path: { id: 'x' }, body: { currency: 'EUR' } }, [400, 404, 422], [401, 403, 413]],
+  ])('wants a status that fits what is wrong with %s', (_, request, fits, others) => {
+    for (const status of fits) expect(judge({ status }, { request }).answer).toBe('pass');
+    for (const status of others) expect(judge({ status }, { request }).answer).toBe('unknown');
+  });
+
+  it('takes missing credentials for what they are', () => {
+    const known = [sample({ request: { header: { authorization: 'present' } } })];
+    const without = { request: { header: {} } };
+    expect(judge({ status: 401 }, without, known).answer).toBe('pass');
+    expect(judge({ status: 404 }, without, known).answer).toBe('unknown');
+  });
+
   it('passes a 404 where what the request names is not there, and no other refusal', () => {
     const absent = { calls: [call({ answer: { rows: [] } })] };
     expect(judge({ status: 404 }, absent).answer).toBe('pass');

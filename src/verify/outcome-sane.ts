@@ -122,12 +122,16 @@ function judgeRefusal(status: number, trigger: Sample, fine: readonly Sample[]):
     trigger.request,
     fine.map((sibling) => sibling.request),
   );
-  if (breaks.length > 0) {
-    return pass(`refused with ${status}, since ${list(breaks)} in this request only`);
+  const reasons = breaks.filter(({ path }) => statusesFor(path).includes(status));
+  if (reasons.length > 0) {
+    return pass(`refused with ${status}, since ${list(reasons)} in this request only`);
   }
   const absent = trigger.calls.find((call) => isAbsence(call, trigger, fine));
   if (absent !== undefined && (status === 404 || status === 410 || status === 409)) {
     return pass(`refused with ${status}, since what the request names was not found`);
+  }
+  if (breaks.length > 0) {
+    return unknown(`it now refuses with ${status}, which does not say that ${list(breaks)}`);
   }
   const unknownOne = unknownName(trigger, fine);
   if (unknownOne !== null && (status === 404 || status === 410)) {
@@ -136,6 +140,15 @@ function judgeRefusal(status: number, trigger: Sample, fine: readonly Sample[]):
     );
   }
   return fail(`it now refuses with ${status} although the request is as good as successful ones`);
+}
+
+/** Statuses (RFC 9110) that tell a caller what is wrong at this place of a request. */
+function statusesFor(path: string): number[] {
+  const [part, name] = path.split('.');
+  if (part === 'path' || part === 'query') return [400, 404, 410, 422];
+  if (part === 'header' && name === 'accept') return [400, 406];
+  if (part === 'header' && name !== 'content-type') return [401, 403];
+  return [400, 409, 413, 415, 422];
 }
 
 /**
