@@ -3,6 +3,7 @@ import { guardrailRules, guardrails, isTestPath } from '../domain/guardrails.ts'
 import { filesOf } from '../source/patch.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import { type ChangedFile, hidingOf } from './hiding.ts';
+import { leftOut } from './left-out.ts';
 import { bringsZero, literalsBroughtIn } from './made-up.ts';
 import { reachOf } from './reach.ts';
 import { literalsCompared } from './special-case.ts';
@@ -49,6 +50,8 @@ export async function judgeText(state: Verification): Promise<Answer> {
   if (doubts.length > 0) {
     return unknown(`no replay can tell what it does: ${doubts.slice(0, 3).join('; ')}`);
   }
+  const skipped = leftOut(changed);
+  if (skipped.length > 0) return unknown(skipped.slice(0, 3).join('; '));
   const noted = flags.length === 0 ? '' : `; to look at: ${flags.slice(0, 3).join(', ')}`;
   return pass(`nothing in its text swallows, skips or silences${noted}`);
 }
