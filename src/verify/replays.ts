@@ -7,6 +7,7 @@ import { isOnlySlow } from '../replay/replay.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
 import type { Build } from './build.ts';
 import { callsBeyond, judgeCallsAfter, judgeCallsBefore } from './calls.ts';
+import { foreignValue } from './foreign.ts';
 import { madeUpIn } from './made-up.ts';
 import { oddAnswer } from './odd-answer.ts';
 import { judgeOutcome, type Sample } from './outcome-sane.ts';
@@ -176,7 +177,7 @@ function outcomeOf(state: Verification, evidence: Evidence, observed: Observed):
   if (trigger === null || after === null) {
     return unknown('there is no answer to compare with others');
   }
-  const { literals: brought, compared, zero } = state.brought;
+  const { literals: brought, compared, zero, added } = state.brought;
   const answer = judgeOutcome({ after, trigger, siblings, bringsZero: zero });
   const special = answer.answer === 'pass' ? specialCase(compared, trigger, siblings) : null;
   if (special !== null) {
@@ -189,7 +190,10 @@ function outcomeOf(state: Verification, evidence: Evidence, observed: Observed):
   const hollow = hollowWrite(calls, siblings, statementsOf(evidence.boot));
   if (hollow !== null) return unknown(`${hollow}: no recording shows that it is right`);
   const madeUp = madeUpIn({ brought, after, calls, siblings });
-  if (madeUp === null) return answer;
+  if (madeUp === null) {
+    const foreign = foreignValue({ added, after, trigger, siblings, calls });
+    return foreign === null ? answer : unknown(foreign);
+  }
   const { value, where } = madeUp;
   return unknown(`"${value}" in ${where} is made up by the patch: no recording shows it is right`);
 }

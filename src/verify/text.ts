@@ -2,6 +2,7 @@
 import { guardrailRules, guardrails, isTestPath } from '../domain/guardrails.ts';
 import { filesOf } from '../source/patch.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
+import { valuesAdded } from './foreign.ts';
 import { type ChangedFile, hidingOf } from './hiding.ts';
 import { leftOut } from './left-out.ts';
 import { bringsZero, literalsBroughtIn } from './made-up.ts';
@@ -41,6 +42,7 @@ export async function judgeText(state: Verification): Promise<Answer> {
     literals: literalsBroughtIn(changed),
     compared: literalsCompared(changed),
     zero: bringsZero(changed),
+    added: valuesAdded(changed),
   };
   const hiding = hidingOf(changed);
   if (hiding.kind === 'hides') return fail(hiding.findings.slice(0, 3).join('; '));

@@ -92,9 +92,18 @@ export interface Verification {
   build: Build | null;
   /** The first good replay of the patched code. */
   after: Observed | null;
-  /** Texts and numbers that only the patch knows or looks for, and whether it adds a zero. */
-  brought: { literals: ReadonlySet<string>; compared: ReadonlySet<string>; zero: boolean };
+  /** Texts and numbers that only the patch knows or looks for, and what it writes once more. */
+  brought: Brought;
   answers: Map<CheckName, Pick<Check, 'answer' | 'reason'>>;
+}
+
+interface Brought {
+  literals: ReadonlySet<string>;
+  compared: ReadonlySet<string>;
+  /** Whether the patch adds a zero. */
+  zero: boolean;
+  /** Values that patched files hold more often than old ones, as JSON. */
+  added: ReadonlySet<string>;
 }
 
 /** @throws when engine or sandbox break: that says nothing about the candidate. */
@@ -108,7 +117,7 @@ export async function verify(options: VerifyOptions): Promise<Verdict> {
     diff,
     build: null,
     after: null,
-    brought: { literals: new Set(), compared: new Set(), zero: false },
+    brought: { literals: new Set(), compared: new Set(), zero: false, added: new Set() },
     answers: new Map(),
   };
   const made: Build[] = [];
