@@ -58,16 +58,23 @@ export function originAt(place: {
 
 /** Names of the value outwards, as long as it can be named without evaluating anything twice. */
 export function levelsOf(site: Site): Level[] {
-  const first = site.frames[0] as Frame;
-  if (!isPath(site.culprit)) return [];
+  return isPath(site.culprit) ? levelsFrom(site, site.culprit) : [];
+}
+
+/** The same for any path in the failing function; `inside` tells what a wrapper was made from. */
+export function levelsFrom(
+  site: Site,
+  path: SyntaxNode,
+  inside: (given: SyntaxNode) => SyntaxNode = (given) => given,
+): Level[] {
   const levels: Level[] = [];
-  let tree = first.tree;
+  let { tree } = site.frames[0] as Frame;
   let at = site.access;
-  let expression: SyntaxNode = site.culprit;
+  let expression = path;
   let suffix = '';
   for (let depth = 0; depth < depthMax; depth++) {
     levels.push({ tree, at, path: bare(textOf(tree, expression)) + suffix, depth });
-    const next = outwards({ frames: site.frames, tree, expression });
+    const next = outwards({ frames: site.frames, tree, expression, inside });
     if (next === null) break;
     suffix = next.suffix + suffix;
     ({ tree, at, expression } = next);
@@ -89,9 +96,16 @@ function trace({ frames, tree, node, depth }: Step): Origin {
   const inner = unwrap(node);
   if (inner.type === 'LogicalExpression') return on(child(inner, 'left') as SyntaxNode);
   if (inner.type === 'CallExpression') return traceCall(inner, tree, on);
+  if (inner.type === 'NewExpression' && nameOf(child(inner, 'callee')) === 'Date') {
+    const made = list(inner, 'arguments')[0];
+    return made === undefined ? { kind: 'unknown' } : on(made);
+  }
   if (inner.type === 'MemberExpression') {
     const name = propertyName(inner);
     return memberOf(on(child(inner, 'object') as SyntaxNode), name);
+  }
+  if (inner.type === 'TemplateLiteral' && list(inner, 'expressions').length === 1) {
+    return on(list(inner, 'expressions')[0] as SyntaxNode);
   }
   if (inner.type !== 'Identifier') return { kind: 'unknown' };
   const binding = bindingOf(tree, inner, inner.name as string);
@@ -104,6 +118,9 @@ function trace({ frames, tree, node, depth }: Step): Origin {
   }
   const call = callOf(frames, tree, binding.fn);
   const argument = call === null ? undefined : list(call.call, 'arguments')[binding.index];
+  const opaque = binding.key === null || argument?.type !== 'ObjectExpression';
+  const value = opaque ? null : argumentFor(argument, binding.key as string);
+  if (call !== null && value !== null && value !== undefined) return on(value, call.tree);
   if (call !== null && argument !== undefined) {
     const whole = on(argument, call.tree);
     if (whole.kind !== 'unknown') return binding.key ? memberOf(whole, binding.key) : whole;
@@ -202,8 +219,9 @@ function outwards(options: {
   frames: readonly Frame[];
   tree: Tree;
   expression: SyntaxNode;
+  inside: (given: SyntaxNode) => SyntaxNode;
 }): Outer | null {
-  const { frames, tree, expression } = options;
+  const { frames, tree, expression, inside } = options;
   const root = rootOf(expression);
   if (root === null) return null;
   const rest = bare(tree.text.slice(root.end, expression.end));
@@ -214,11 +232,13 @@ function outwards(options: {
     const at = binding.declarator;
     return { tree, at, expression: unwrap(binding.init), suffix: key + rest };
   }
-  if (binding?.kind !== 'parameter') return null;
+  // A key that is a name of this function says something else in its caller.
+  if (binding?.kind !== 'parameter' || /\[[^\d'"]/.test(rest)) return null;
   const call = callOf(frames, tree, binding.fn);
   const argument = call === null ? undefined : list(call.call, 'arguments')[binding.index];
   if (call === null || argument === undefined) return null;
-  const given = key === '' ? argument : argumentFor(argument, key.slice(1));
+  const found = key === '' ? argument : argumentFor(argument, key.slice(1));
+  const given = found === null ? null : inside(found);
   if (given === null || !isPath(given)) return null;
   const suffix = given === argument ? key + rest : rest;
   return { tree: call.tree, at: call.call, expression: unwrap(given), suffix };

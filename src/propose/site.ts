@@ -108,7 +108,10 @@ function candidatesOf(fault: Fault, tree: Tree): Candidate[] {
     case 'refused-argument':
       return argumentsOf(tree, (text) => lastName(text) === lastName(fault.callee ?? ''));
     case 'invalid-date':
-      return calls(tree, (text) => /\.(?:toISOString|toJSON|format)$/.test(text));
+      return [
+        ...calls(tree, (text) => /\.(?:toISOString|toJSON)$/.test(text)),
+        ...argumentsOf(tree, (text) => /\.format$/.test(text)),
+      ];
     default:
       return [];
   }

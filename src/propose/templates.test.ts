@@ -517,6 +517,88 @@ describe('what a built-in refuses', () => {
     expect(first!.candidate.diff).not.toMatch(/catch\s*\{\s*\}/);
   });
 
+  const isoDay = 'const isoDay = (x) => new Date(x).toISOString().slice(0, 10);';
+  const ofReply = [
+    "  if (!request.body) return reply.code(400).send({ error: 'no body' });",
+    "return reply.code(400).send({ error: 'due is not a valid date' });",
+  ] as const;
+  const ofRes = [
+    "  if (!req.body) {\n    res.status(400).json({ error: 'no body' });\n    return;\n  }",
+    "res.status(400).json({ error: 'due is not a valid date' });",
+  ] as const;
+
+  it.each([
+    [isoDay, '(request, reply)', ofReply, 'request.body.due', 'new Date(request.body.due)'],
+    [isoDay, 'async (req, res)', ofRes, 'req.body.due', 'new Date(req.body.due)'],
+    [
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source text of a test
+      'function isoDay(day) {\n  const at = new Date(`${day}T00:00Z`);\n  return at.toISOString();\n}',
+      'async (req, res)',
+      ofRes,
+      'req.body.due',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source text of a test
+      'new Date(`${req.body.due}T00:00Z`)',
+    ],
+    [
+      'const isoDay = ({ at }) => at.toISOString();',
+      'async (req, res)',
+      ofRes,
+      '{ at: new Date(req.body.due) }',
+      'new Date(req.body.due)',
+    ],
+    [
+      "const isoDay = (x) => new Intl.DateTimeFormat('en').format(new Date(x));",
+      'async (request, reply)',
+      ofReply,
+      'request.body.due',
+      'new Date(request.body.due)',
+    ],
+  ])('refuses in the handler the date that its helper %j cannot write', async (...given) => {
+    const [helper, parameters, [example, refusal], passed, date] = given;
+    const response = parameters.includes('reply') ? 'reply' : 'res';
+    const [first] = await tryAll(
+      lines(
+        helper,
+        `export const add = ${parameters} => {`,
+        example,
+        `  const loan = { due: isoDay(${passed}) };`,
+        `  ${response}.send(loan);`,
+        '};',
+      ),
+      "return app.add({ body: { due: 'soon' } }, res)",
+    );
+    expect(first!.changes.join('\n')).toContain(`+  if (Number.isNaN(${date}.getTime())) `);
+    expect(first!.changes.join('\n')).toContain(refusal);
+    const body = { error: 'due is not a valid date' };
+    expect(first!.after).toMatchObject({ trace: null, value: { status: 400, body, sent: 1 } });
+    expect(first!.candidate.rootCause).toContain('It comes from the request');
+    app!.apply(first!.candidate.diff);
+    const good = app!.run("return app.add({ body: { due: '2026-01-02' } }, res)", 'app.js');
+    expect(good).toMatchObject({ trace: null, value: { status: 200, sent: 1 } });
+  });
+
+  it('finds the handler of another file for a date, and what it took from the body', async () => {
+    const [first] = await tryAll(
+      {
+        'lib/dates.ts':
+          'export function day(x: string): string {\n  return new Date(x).toISOString();\n}\n',
+        'app.ts': lines(
+          "import { day } from './lib/dates.ts';",
+          'export async function add(req: any, res: any) {',
+          '  const { title, due } = req.body;',
+          "  if (!title) return res.status(400).json({ message: 'title is missing' });",
+          '  await null;',
+          '  return res.status(201).json({ title, due: day(due) });',
+          '}',
+        ),
+      },
+      "return app.add({ body: { title: 'x', due: 'soon' } }, res)",
+    );
+    expect(first!.candidate.diff).toContain('b/app.ts');
+    const body = { message: 'due is not a valid date' };
+    expect(first!.after.value).toMatchObject({ status: 400, body, sent: 1 });
+  });
+
   it('says null for a date that is not there', async () => {
     const code = 'export const f = (o) => ({ at: new Date(o.shippedAt).toISOString() });\n';
     const [first] = await tryAll(code, 'return app.f({})');

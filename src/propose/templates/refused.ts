@@ -24,10 +24,11 @@ import {
   textOf,
   unwrap,
 } from '../tree.ts';
+import { badDate } from './bad-date.ts';
 
 export function refusedArgument(scene: Scene): Draft[] {
   const { fault } = scene.site;
-  if (fault.kind === 'invalid-date') return [...dateGuard(scene), ...dateDefault(scene)];
+  if (fault.kind === 'invalid-date') return badDate(scene);
   if (fault.kind !== 'refused-argument') return [];
   return /(?:^|\.)URL$/.test(fault.callee ?? '') ? urlGuard(scene) : caught(scene);
 }
@@ -94,42 +95,6 @@ function urlGuard(scene: Scene): Draft[] {
   return guards(scene, { test: `!URL.canParse(${text})`, root: root?.name as string | undefined });
 }
 
-/** The date's own argument when it is made on the spot, else the date. */
-function dateOf({ site }: Scene): { made: SyntaxNode | null; root: SyntaxNode | null } {
-  const inner = unwrap(site.culprit);
-  const made = inner.type === 'NewExpression' ? (list(inner, 'arguments')[0] ?? null) : null;
-  return { made, root: rootOf(made ?? inner) };
-}
-
-function dateGuard(scene: Scene): Draft[] {
-  const { tree, site } = scene;
-  const { made, root } = dateOf(scene);
-  if (root === null || !isPath(made ?? site.culprit)) return [];
-  const test = `Number.isNaN(${textOf(tree, site.culprit)}.getTime())`;
-  return guards(scene, { test, root: root.name as string });
-}
-
-/** Null where there is no date: `x ? new Date(x).toISOString() : null`. */
-function dateDefault(scene: Scene): Draft[] {
-  const { tree, site } = scene;
-  const { made } = dateOf(scene);
-  if (made === null || !isPath(made)) return [];
-  const call = site.access;
-  const text = `${textOf(tree, made)} ? ${textOf(tree, call)} : null`;
-  const parent = tree.parents.get(call);
-  const loose = ['Property', 'VariableDeclarator', 'ReturnStatement', 'CallExpression'];
-  const safe = loose.includes(parent?.type ?? '');
-  return [
-    {
-      template: 'default-value',
-      tree,
-      changes: [{ start: call.start, end: call.end, text: safe ? text : `(${text})` }],
-      explanation: 'Says null where there is no date.',
-      score: scene.origin.kind === 'request' ? 20 : 11,
-    },
-  ];
-}
-
 function guards(scene: Scene, { test, root }: { test: string; root: string | undefined }): Draft[] {
   const { tree, site } = scene;
   const place = guardPlace(tree, site.access, [root ?? '']);
@@ -147,16 +112,10 @@ function guards(scene: Scene, { test, root }: { test: string; root: string | und
 
 function messageFor({ tree, site }: Scene): string {
   const callee = calleeText(tree, site.access);
-  const root = rootOf(dateArgument(site.culprit));
-  const what = nameOf(dateArgument(site.culprit)) ?? (root?.name as string | undefined) ?? 'input';
+  const root = rootOf(site.culprit);
+  const what = nameOf(unwrap(site.culprit)) ?? (root?.name as string | undefined) ?? 'input';
   if (callee === 'JSON.parse') return `${what} is not valid JSON`;
-  if (site.fault.kind === 'invalid-date') return `${what} is not a valid date`;
   return /URL$/.test(callee) ? `${what} is not a valid URL` : `${what} is not valid`;
-}
-
-function dateArgument(culprit: SyntaxNode): SyntaxNode {
-  const inner = unwrap(culprit);
-  return inner.type === 'NewExpression' ? (list(inner, 'arguments')[0] ?? inner) : inner;
 }
 
 function calleeText(tree: Tree, call: SyntaxNode): string {
