@@ -48,10 +48,18 @@ describe('a default thrown away', () => {
     '(lists[isbn] ?? []).push(1);',
     'const list = lists.get(isbn) ?? []; list.push(1);',
     'const { list } = lists[isbn] ?? { list: [] }; list.push(1);',
+    'const v = votes[isbn] || { count: 0 }; v.count += 1; last.count = v.count;',
+    'Object.assign(votes[isbn] ?? {}, { count: 1 });',
     'const seen = lists.get(isbn) || new Set(); seen.add(1);',
   ])('%s', (line) => {
     expect(judge(line)).toContain('a default that is then thrown away');
   });
+});
+
+it('sees that less is changed than before', () => {
+  for (const line of ['', 'const n = votes[isbn]?.count + 1;']) {
+    expect(judge(line)).toContain('changes less in memory than before');
+  }
 });
 
 describe('nothing left out', () => {
@@ -61,9 +69,11 @@ describe('nothing left out', () => {
     `if (!votes[isbn]) votes[isbn] = { count: 0 }; ${failing}`,
     `if (votes[isbn] === undefined) { votes[isbn] = { count: 0 }; } ${failing}`,
     'if (!lists.has(isbn)) lists.set(isbn, []); lists.get(isbn).push(1);',
+    'votes[isbn] = { count: (votes[isbn]?.count ?? 0) + 1 };',
     '(votes[isbn] ??= { count: 0 }).count += 1;',
     '(votes[isbn] ?? (votes[isbn] = { count: 0 })).count += 1;',
     'const v = votes[isbn] || { count: 0 }; v.count += 1; votes[isbn] = v;',
+    'const v = votes[isbn] || { count: 0 }; v.count += 1; votes[isbn] = { ...v };',
     'const list = lists.get(isbn) ?? []; list.unshift(1); lists.set(isbn, list.slice(0, 9));',
     `if (!votes[isbn]) return res.status(404).json({ error: 'x' }); ${failing}`,
     `if (!votes[isbn]) { return send(res, 404, { error: 'x' }); } ${failing}`,
@@ -75,7 +85,7 @@ describe('nothing left out', () => {
     `const to = order.customer?.email.toLowerCase() ?? null; ${failing}`,
     `const sender = event.sender?.login?.toLowerCase() ?? ''; ${failing}`,
     `const items = order.items ?? []; const n = items.map((one) => one.n); ${failing}`,
-    `res.json({ value: profile.owner?.[field] ?? null });`,
+    `${failing} res.json({ value: profile.owner?.[field] ?? null });`,
   ])('%s', (line) => {
     expect(judge(line)).toBe('');
   });

@@ -2,19 +2,14 @@
  * Check 8, work in memory: no call shows that a program no longer counts or stores something.
  * Statements that newly run on a condition, and defaults that are changed and thrown away.
  */
-import {
-  childrenOf,
-  isFunction,
-  memberPath,
-  parseSource,
-  type SyntaxNode,
-  walk,
-} from '../source/syntax.ts';
+import { memberPath, parseSource, type SyntaxNode, walk } from '../source/syntax.ts';
+import { addsWhatIsMissing, bare, has, isChange, nameOf, part, type Write } from './changes.ts';
 import type { ChangedFile } from './hiding.ts';
+import { isLost } from './thrown-away.ts';
 
 /** What newly may not be done, or be done to nothing; each leaves open whether that is right. */
 export function leftOut(files: readonly ChangedFile[]): string[] {
-  return files.flatMap(({ path, before, after }) => {
+  const found = files.flatMap(({ path, before, after }) => {
     const old = notesIn(path, before).map(({ key }) => key);
     return notesIn(path, after).flatMap(({ key, says }) => {
       const at = old.indexOf(key);
@@ -22,6 +17,9 @@ export function leftOut(files: readonly ChangedFile[]): string[] {
       return at < 0 ? [`${path} ${says}`] : [];
     });
   });
+  const changes = (side: 'before' | 'after') =>
+    files.reduce((sum, file) => sum + changesIn(file.path, file[side]), 0);
+  return changes('after') < changes('before') ? [...found, drops] : found;
 }
 
 interface Note {
@@ -30,9 +28,8 @@ interface Note {
   says: string;
 }
 
-type Write = (node: SyntaxNode) => string;
-
 const skips = 'leaves work out where it failed before; nothing shows whether that is right';
+const drops = 'changes less in memory than before; nothing shows whether that is right';
 const loses = 'changes a default that is then thrown away; nothing shows whether that is right';
 
 function notesIn(path: string, text: string | null): Note[] {
@@ -49,6 +46,17 @@ function notesIn(path: string, text: string | null): Note[] {
     }
   });
   return notes;
+}
+
+/** How often a program changes something that it holds. */
+function changesIn(path: string, text: string | null): number {
+  const parsed = parseSource(path, text ?? '');
+  let count = 0;
+  if (parsed.kind === 'unreadable') return count;
+  walk(parsed.program, (node) => {
+    if (isChange(node)) count++;
+  });
+  return count;
 }
 
 function shown(text: string | null, node: SyntaxNode): string {
@@ -118,109 +126,6 @@ function storesMissing(statement: SyntaxNode, test: string, write: Write): boole
   return test === `!${place}` || missing.some((says) => test === `${place}${says}`);
 }
 
-/** `votes[id] ?? (votes[id] = {})` and `votes[id] ||= {}` store what they bring. */
-function addsWhatIsMissing(choice: SyntaxNode, write: Write): boolean {
-  if (choice.type !== 'LogicalExpression' || choice.operator === '&&') return false;
-  const right = part(choice, 'right');
-  if (right.type !== 'AssignmentExpression') return false;
-  return write(part(right, 'left')) === write(part(choice, 'left'));
-}
-
-/** A value brought in for a missing one, then changed, and kept nowhere. */
-function isLost(node: SyntaxNode, ancestors: readonly SyntaxNode[], write: Write): boolean {
-  if (!isDefault(node) || addsWhatIsMissing(node, write)) return false;
-  if (isChangedAt(node, ancestors)) return true;
-  const names = namesHeld(node, ancestors);
-  if (names.size === 0) return false;
-  const scope = ancestors.findLast(isFunction) ?? ancestors[0];
-  if (scope === undefined) return false;
-  const ofName = (one: SyntaxNode) => one.type === 'Identifier' && names.has(String(one.name));
-  let changed = false;
-  let kept = false;
-  walk(scope, (one, around) => {
-    if (ofName(one) && isChangedAt(one, around)) changed = true;
-    if (keeps(one, ofName)) kept = true;
-  });
-  return changed && !kept;
-}
-
-/** `x ?? {}`, `x || []`, `x ? x : new Map()`, `x ??= {}` of a variable. */
-function isDefault(node: SyntaxNode): boolean {
-  if (node.type === 'AssignmentExpression') {
-    const isName = part(node, 'left').type === 'Identifier';
-    return isName && /^(\?\?|\|\|)=$/.test(String(node.operator)) && isThing(part(node, 'right'));
-  }
-  if (node.type === 'LogicalExpression')
-    return node.operator !== '&&' && isThing(part(node, 'right'));
-  if (node.type !== 'ConditionalExpression') return false;
-  return isThing(part(node, 'consequent')) || isThing(part(node, 'alternate'));
-}
-
-function isThing(node: SyntaxNode): boolean {
-  return /^(Object|Array|New|Call)Expression$/.test(bare(node).type);
-}
-
-function namesHeld(node: SyntaxNode, ancestors: readonly SyntaxNode[]): Set<string> {
-  const at = ancestors.findLastIndex((one) => !/^TS|^Await|^Chain/.test(one.type));
-  const holder = node.type === 'AssignmentExpression' ? node : ancestors[at];
-  const target =
-    holder?.type === 'VariableDeclarator' || holder?.type === 'AssignmentExpression'
-      ? ((holder.id ?? holder.left) as SyntaxNode)
-      : null;
-  const names = new Set<string>();
-  if (target === null || target.type === 'MemberExpression') return names;
-  walk(target, (one) => {
-    if (one.type === 'Identifier') names.add(String(one.name));
-  });
-  return names;
-}
-
-/** Whether a member of the value at this node is assigned, counted up, deleted or filled. */
-function isChangedAt(node: SyntaxNode, ancestors: readonly SyntaxNode[]): boolean {
-  let inner = node;
-  for (const outer of ancestors.toReversed()) {
-    if (isChange(outer) && inner !== node) return targetOf(outer) === inner;
-    const goesOn =
-      (outer.type === 'MemberExpression' && outer.object === inner) ||
-      /^(ChainExpression|TSNonNullExpression|TSAsExpression)$/.test(outer.type);
-    if (!goesOn) return false;
-    inner = outer;
-  }
-  return false;
-}
-
-const filling = /^(push|unshift|splice|set|add|delete|clear|append|insert|increment|incr)$/;
-const keeping = /^(push|unshift|splice|set|add|append|insert|put|save|store|update|write)/;
-
-function isChange(node: SyntaxNode): boolean {
-  const target = targetOf(node);
-  return target?.type === 'MemberExpression' || target?.type === 'ChainExpression';
-}
-
-/** What is assigned to, counted up, deleted, or whose method that fills it is called. */
-function targetOf(node: SyntaxNode): SyntaxNode | null {
-  if (node.type === 'AssignmentExpression') return part(node, 'left');
-  const deletes = node.type === 'UnaryExpression' && node.operator === 'delete';
-  if (node.type === 'UpdateExpression' || deletes) return part(node, 'argument');
-  if (node.type !== 'CallExpression') return null;
-  const callee = part(node, 'callee');
-  return filling.test(nameOf(callee)) ? callee : null;
-}
-
-/** `votes[id] = value`, `map.set(id, value)`, `save(value)`. */
-function keeps(node: SyntaxNode, isValue: (node: SyntaxNode) => boolean): boolean {
-  if (node.type === 'AssignmentExpression') {
-    const place = part(node, 'left');
-    const isOther = place.type === 'MemberExpression' && !has(part(place, 'object'), isValue);
-    return isOther && has(part(node, 'right'), isValue);
-  }
-  if (node.type !== 'CallExpression') return false;
-  const callee = part(node, 'callee');
-  const isOwn = callee.type === 'MemberExpression' && has(part(callee, 'object'), isValue);
-  if (isOwn || !keeping.test(nameOf(callee))) return false;
-  return (node.arguments as SyntaxNode[]).some((one) => has(one, isValue));
-}
-
 /** A 4xx or 5xx somewhere, an error thrown or handed on. */
 function isRefusing(node: SyntaxNode): boolean {
   if (node.type === 'ThrowStatement') return true;
@@ -261,27 +166,6 @@ function statementsOf(node: SyntaxNode): SyntaxNode[] {
   return Array.isArray(body) ? (body as SyntaxNode[]) : [node];
 }
 
-/** Without what waits for it, throws it away or says its type. */
-function bare(node: SyntaxNode): SyntaxNode {
-  const wraps = node.type === 'UnaryExpression' && node.operator === 'void';
-  if (wraps || node.type === 'AwaitExpression') return bare(part(node, 'argument'));
-  return /^TS\w+Expression$/.test(node.type) ? bare(part(node, 'expression')) : node;
-}
-
 function unchained(text: string): string {
   return text.replace(/\?\.(?=[[(])/g, '').replace(/\?\./g, '.');
-}
-
-/** The last name of a callee or of a member. */
-function nameOf(node: SyntaxNode): string {
-  const { name, property } = node as { name?: unknown; property?: SyntaxNode };
-  return String(name ?? property?.name ?? property?.value ?? '');
-}
-
-function part(node: SyntaxNode, name: string): SyntaxNode {
-  return node[name] as SyntaxNode;
-}
-
-function has(node: SyntaxNode, test: (node: SyntaxNode) => boolean): boolean {
-  return test(node) || childrenOf(node).some((child) => has(child, test));
 }
