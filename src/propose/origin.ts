@@ -75,7 +75,11 @@ export function levelsFrom(
   for (let depth = 0; depth < depthMax; depth++) {
     levels.push({ tree, at, path: bare(textOf(tree, expression)) + suffix, depth });
     const next = outwards({ frames: site.frames, tree, expression, inside });
-    if (next === null) break;
+    if (next === null) {
+      const keyed = suffix === '' ? withGivenKey({ frames: site.frames, tree, expression }) : null;
+      if (keyed !== null) levels.push({ ...keyed, depth: depth + 1 });
+      break;
+    }
     suffix = next.suffix + suffix;
     ({ tree, at, expression } = next);
   }
@@ -242,6 +246,30 @@ function outwards(options: {
   if (given === null || !isPath(given)) return null;
   const suffix = given === argument ? key + rest : rest;
   return { tree: call.tree, at: call.call, expression: unwrap(given), suffix };
+}
+
+/** `votes[req.body.isbn]` in the caller of `function bump(isbn) { votes[isbn].count++; }`. */
+function withGivenKey(options: {
+  frames: readonly Frame[];
+  tree: Tree;
+  expression: SyntaxNode;
+}): Omit<Level, 'depth'> | null {
+  const { frames, tree, expression } = options;
+  const key = child(expression, 'property');
+  const root = rootOf(expression);
+  if (expression.computed !== true || key?.type !== 'Identifier' || root === null) return null;
+  const binding = bindingOf(tree, key, key.name as string);
+  if (binding?.kind !== 'parameter' || binding.key !== null) return null;
+  const call = callOf(frames, tree, binding.fn);
+  const given = call === null ? undefined : list(call.call, 'arguments')[binding.index];
+  if (call?.tree.path !== tree.path || given === undefined || !isPath(given)) return null;
+  const here = bindingOf(tree, root, root.name as string);
+  const there = bindingOf(call.tree, call.call, root.name as string);
+  const same = here?.kind === 'variable' && there?.kind === 'variable';
+  if (!same || here.declarator.start !== there.declarator.start) return null;
+  const owner = tree.text.slice(expression.start, key.start);
+  const path = `${owner}${textOf(call.tree, given)}${tree.text.slice(key.end, expression.end)}`;
+  return { tree: call.tree, at: call.call, path: bare(path) };
 }
 
 /** The value of `key` where an object is written out at the call, else the argument itself. */

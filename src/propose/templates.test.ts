@@ -435,6 +435,22 @@ describe('what a key finds', () => {
     },
   );
 
+  it.each([
+    ['res.json(bump(isbn));', 200],
+    ['res.status(202).json({}); setImmediate(() => bump(isbn));', 202],
+  ])('is refused in the handler when a helper fails: %s', async (text, answeredStatus) => {
+    const tried = await tryAll(
+      `function bump(key) {\n  votes[key].count += 1;\n}\n${handler(
+        '  const { isbn } = req.params;',
+        ...text.split(/(?<=;) /).map((line) => `  ${line}`),
+      )}`,
+      "return app.vote({ params: { isbn: 'b' } }, res)",
+      { answeredStatus },
+    );
+    expect(tried[0]!.changes).toEqual(['+  if (!votes[isbn]) {', ...refusal]);
+    expect(tried[0]!.after).toMatchObject({ trace: null, value: { status: 404, sent: 1 } });
+  });
+
   it('never asks for a key before it is declared', async () => {
     const tried = await tryAll(
       handler(
