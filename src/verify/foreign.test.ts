@@ -68,6 +68,11 @@ describe("another one's data", () => {
     const calls = [{ formKey: 'q' }] as never;
     expect(judge(theirs, [], { calls, siblings: [lender, siblings[1]!] })).toBeNull();
   });
+  it('is what the patch asks for by the name of another', () => {
+    expect(judge({ average: 4.5 }, ['111'])).toMatch(/names what another request asked for: "111"/);
+    expect(judge({ average: 4.5 }, [111])).toMatch(/names what another/);
+    expect(judge({ average: 4.5 }, ['555'])).toBeNull();
+  });
   it('is not what all are answered, a day, or something new', () => {
     expect(judge({ kind: 'book', reviews: [{ stars: 2, text: 'Never seen' }] })).toBeNull();
     const due = [sample('1', { due: '2026-12-24' }), sample('2', { due: '2026-12-25' })];

@@ -48,6 +48,8 @@ export function foreignValue(options: ForeignOptions): string | null {
   if (own !== undefined) {
     return `"${own.value}" in the answer is made up by the patch: no recording shows it is right`;
   }
+  const named = namesOfOthers(options, fine).find((name) => added.has(name));
+  if (named !== undefined) return `the patch names what another request asked for: ${named}`;
   const theirs = fine.map(({ body }) => new Set(leavesOf(body).map(({ value }) => plain(value))));
   const others = leaves.find(({ value }) => {
     if (typeof value !== 'string' || isTrivial(value) || isIn(known, value)) return false;
@@ -64,6 +66,19 @@ const textCharsMin = 3;
 /** Short texts and days are alike by chance. */
 function isTrivial(text: string): boolean {
   return text.trim().length < textCharsMin || /^\d{4}-\d\d-\d\d/.test(text);
+}
+
+const numberMin = 100; // smaller ones are found in any program
+
+/** What other requests named in their paths and this one did not, as literals of a program. */
+function namesOfOthers({ trigger }: ForeignOptions, fine: readonly Sample[]): string[] {
+  const inPath = ({ request }: Sample) =>
+    leavesOf((request as { path?: unknown } | null)?.path).map(({ value }) => String(value));
+  const own = inPath(trigger);
+  return fine
+    .flatMap(inPath)
+    .filter((name) => !own.includes(name))
+    .flatMap((name) => [JSON.stringify(name), ...(Number(name) >= numberMin ? [name] : [])]);
 }
 
 /** What the app was told in this run: by the request and by the answers to its calls. */

@@ -95,7 +95,7 @@ function keeps(node: SyntaxNode, isValue: (node: SyntaxNode) => boolean): boolea
   return (node.arguments as SyntaxNode[]).some((one) => holds(one, isValue));
 }
 
-/** The value itself, or one made of all of it (`[...v]`, `v.slice(0, 9)`), not one of its members. */
+/** The value itself, or one made of all of it (`[...v]`, `v.slice(0, 9)`); no member of it. */
 function holds(node: SyntaxNode, isValue: (node: SyntaxNode) => boolean): boolean {
   if (isValue(node)) return true;
   if (node.type === 'MemberExpression') return false;
