@@ -503,6 +503,31 @@ describe('at the producer', () => {
     expect(first!.after.value).toEqual({ a: [1, 2] });
   });
 
+  it('makes what is counted as the file makes it elsewhere, and only there', async () => {
+    const code = (reset: string) =>
+      lines(
+        'const votes = {};',
+        `export function reset(isbn) {\n  ${reset}\n}`,
+        'export function count(list) {',
+        '  for (const isbn of list) {',
+        '    votes[isbn].count += 1;',
+        '  }',
+        '  return votes;',
+        '}',
+      );
+    const [first] = await tryAll(
+      code("votes[isbn] = { count: 0, by: 'nobody' };"),
+      "return app.count(['a', 'a'])",
+    );
+    expect(first!.changes).toEqual(["+    votes[isbn] ??= { count: 0, by: 'nobody' };"]);
+    expect(first!.after.value).toEqual({ a: { count: 2, by: 'nobody' } });
+    app!.remove();
+    const others = await tryAll(code('votes[isbn] = { isbn };'), "return app.count(['a'])", {
+      max: 9,
+    });
+    expect(others.map((one) => one.template)).not.toContain('initialise');
+  });
+
   it('gives the variable its default where it is made', async () => {
     const code = lines(
       'export function f(p) {',

@@ -2,10 +2,12 @@
 import type { SyntaxNode } from '../../source/syntax.ts';
 import { type Draft, insertBefore, isCredential, type Scene } from '../draft.ts';
 import { chainOf, emptyText, needOf, type Shape, shapeOfReceiver } from '../need.ts';
+import { originAt } from '../origin.ts';
 import { statementIn } from '../place.ts';
 import { bindingOf } from '../scope.ts';
 import {
   child,
+  findAll,
   functionsAround,
   isPath,
   list,
@@ -15,6 +17,8 @@ import {
   textOf,
 } from '../tree.ts';
 
+/** After a refusal, also after one that takes an answer back. */
+const askedScore = 26;
 const scores = { field: 20, unknown: 20, request: 28, lookup: 36 };
 
 export function producerDefault(scene: Scene): Draft[] {
@@ -45,19 +49,62 @@ function initialise(scene: Scene): Draft[] {
   const method = access.type === 'MemberExpression' ? propertyName(access) : null;
   const write = site.fault.kind === 'nullish-write';
   const grows = /^(?:push|unshift)$/.test(method ?? '');
-  if ((!write && !grows) || culprit.type !== 'MemberExpression' || !isPath(culprit)) return [];
+  const kept = keptShape(tree, culprit, access);
+  if (
+    (!write && !grows && kept === null) ||
+    culprit.type !== 'MemberExpression' ||
+    !isPath(culprit)
+  )
+    return [];
   const fn = functionsAround(tree, access)[0];
   const statement = fn === undefined ? null : statementIn(tree, fn, access);
   if (statement === null) return [];
-  const text = `${textOf(tree, culprit)} ??= ${grows ? '[]' : '{}'}${tree.style.semicolon}`;
+  const text = `${textOf(tree, culprit)} ??= ${kept ?? (grows ? '[]' : '{}')}${tree.style.semicolon}`;
   const explanation = `Makes \`${textOf(tree, culprit)}\` when it is not there yet.`;
   return [
     {
-      ...draftOf(scene, explanation, 8),
+      ...draftOf(scene, explanation, kept !== null && isAsked(scene) ? askedScore : 8),
       template: 'initialise',
       changes: [insertBefore(tree, statement, text)],
     },
   ];
+}
+
+/** `{ count: 0 }` for `votes[k].count += 1` where the file has `votes[other] = { count: 0 }`. */
+function keptShape(tree: Tree, culprit: SyntaxNode, access: SyntaxNode): string | null {
+  const parent = tree.parents.get(access);
+  const assigned = parent?.type === 'AssignmentExpression' && child(parent, 'left') === access;
+  const counts = parent?.type === 'UpdateExpression' || assigned;
+  if (!counts || culprit.type !== 'MemberExpression' || culprit.computed !== true) return null;
+  const owner = textOf(tree, child(culprit, 'object') as SyntaxNode);
+  const made = findAll(tree.program, (node) => {
+    const left = node.type === 'AssignmentExpression' ? child(node, 'left') : undefined;
+    if (left?.type !== 'MemberExpression' || left.computed !== true) return false;
+    return textOf(tree, child(left, 'object') as SyntaxNode) === owner;
+  }).map((node) => child(node, 'right') as SyntaxNode);
+  const fresh = made.find((node) => node.type === 'ObjectExpression' && isConstant(node));
+  return fresh === undefined ? null : textOf(tree, fresh).replace(/\s*\n\s*/g, ' ');
+}
+
+/** Says the same wherever it stands: literals only, without text that has lines of its own. */
+function isConstant(object: SyntaxNode): boolean {
+  return (
+    findAll(object, (node) => node !== object).every((node) => {
+      if (node.type === 'Property') return node.computed !== true && node.shorthand !== true;
+      return /^(?:Literal|Identifier|ObjectExpression|ArrayExpression)$/.test(node.type);
+    }) &&
+    list(object, 'properties').every((property) => {
+      const value = child(property, 'value');
+      return value !== undefined && findAll(value, (n) => n.type === 'Identifier').length === 0;
+    })
+  );
+}
+
+/** Whether callers choose the key: making an entry for any key is then seldom what is meant. */
+function isAsked({ tree, site }: Scene): boolean {
+  const key = child(site.culprit, 'property');
+  const { frames } = site;
+  return key !== undefined && originAt({ frames, tree, node: key }).kind === 'request';
 }
 
 /** At the variable's declaration, the destructuring, or the parameter. */
