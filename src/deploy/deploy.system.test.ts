@@ -147,7 +147,9 @@ describe('a push', () => {
 
   it('goes on when the pusher hangs up', async () => {
     const folder = workFolder('shop');
-    await platform.commit(folder, { 'app.js': appAt('v5'), 'fixpoint.json': '{}' });
+    // It is silent for long enough that nobody who is impatient waits for its end.
+    const silent = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5000);';
+    await platform.commit(folder, { 'app.js': appAt('v5', silent), 'fixpoint.json': '{}' });
     // git gives up as soon as the server says nothing for a second: it hangs up in the middle.
     const impatient = ['-c', 'http.lowSpeedLimit=1000000', '-c', 'http.lowSpeedTime=1'];
     const { status } = await platform.git(folder, [...impatient, 'push', 'fixpoint', 'main']);

@@ -140,7 +140,9 @@ describe('container', () => {
     const since = Date.now() * 1000;
     await engine.start(id);
     expect((await collected(id, since)).map(({ text }) => text)).toContain('first');
-    expect(await engine.tail(id, 1)).toMatchObject([{ text: 'end' }]);
+    // The engine takes from both streams as they come: which is last there, nobody knows.
+    const [last, ...more] = await engine.tail(id, 1);
+    expect([last?.text, more]).toEqual([expect.stringMatching(/^(end|oops)$/), []]);
     expect(await engine.tail(id, 100)).toHaveLength(8);
   });
 

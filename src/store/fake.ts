@@ -37,7 +37,7 @@ export async function openTestStore(options: Partial<OpenOptions> = {}): Promise
     async close() {
       await store.close();
       await database.drop();
-      if (!options.dataDir) await rm(dataDir, { recursive: true, force: true });
+      if (!options.dataDir) await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }
@@ -86,7 +86,7 @@ async function startShared(): Promise<Shared> {
     async stop() {
       watcher.kill('SIGKILL');
       await cluster.stop();
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true, maxRetries: 20 });
     },
   };
 }
@@ -116,7 +116,7 @@ async function removeAbandoned(): Promise<void> {
     const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : 0;
     if (pid === 0 || isProcess(pid)) continue;
     await stopLeftover(join(tmpdir(), name, 'postgres', 'cluster'), 5000);
-    await rm(join(tmpdir(), name), { recursive: true, force: true });
+    await rm(join(tmpdir(), name), { recursive: true, force: true, maxRetries: 20 });
   }
 }
 
