@@ -11,9 +11,10 @@ export type Place =
 
 const blocks = new Set(['BlockStatement', 'Program', 'StaticBlock', 'SwitchCase']);
 
-/** Names that a path needs: `votes` and `isbn` of `votes[isbn].count`. */
+/** Names that a path needs: `votes` and `isbn` of `votes[isbn].count`; types are no names. */
 export function namesIn(path: string): string[] {
-  return path.replace(/'[^']*'|"[^"]*"/g, '').match(/(?<![.#\w$])[A-Za-z_$][\w$]*/g) ?? [];
+  const bare = path.replace(/'[^']*'|"[^"]*"|\s(?:as|satisfies)\s[^)\]]+/g, '');
+  return bare.match(/(?<![.#\w$])[A-Za-z_$][\w$]*/g) ?? [];
 }
 
 /**

@@ -405,6 +405,24 @@ describe('what a key finds', () => {
     expect(first!.candidate.rootCause).toContain('`votes[isbn]` is undefined');
   });
 
+  it.each([
+    ['votes[isbn]!.count += 1;', 'votes[isbn]'],
+    ['(votes as any)[isbn as string].count++;', '(votes as any)[isbn as string]'],
+  ])('is the same with the assertions of %s', async (text, test) => {
+    const code = lines(
+      'const votes: Record<string, { count: number }> = {};',
+      'export function vote(req: any, res: any) {',
+      '  const isbn: string = req.params.isbn;',
+      `  ${text}`,
+      '  res.json(votes);',
+      '}',
+    );
+    const entry = "return app.vote({ params: { isbn: 'b' } }, res)";
+    const [first] = await tryAll({ 'app.ts': code }, entry);
+    expect(first!.changes[0]).toBe(`+  if (!${test}) {`);
+    expect(first!.after.value).toMatchObject({ status: 404, sent: 1 });
+  });
+
   it('still tells the owner from what its key finds', async () => {
     const tried = await tryAll(
       lines('export function f(o, k) {', '  return o.votes[k].count;', '}'),
