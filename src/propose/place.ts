@@ -18,8 +18,8 @@ export function namesIn(path: string): string[] {
 }
 
 /**
- * The place for a guard that uses `names`, seen from the failing access or call: in the function that
- * answers the request, before the answer is sent. Null when there is no such place.
+ * The place for a guard that uses `names`, seen from the failing access or call: in the function
+ * that answers the request, before the answer is sent. Null when there is no such place.
  */
 export function guardPlace(tree: Tree, at: SyntaxNode, names: string[]): Place | null {
   const response = responseAt(tree, at);

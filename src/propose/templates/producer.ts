@@ -59,7 +59,8 @@ function initialise(scene: Scene): Draft[] {
   const fn = functionsAround(tree, access)[0];
   const statement = fn === undefined ? null : statementIn(tree, fn, access);
   if (statement === null) return [];
-  const text = `${textOf(tree, culprit)} ??= ${kept ?? (grows ? '[]' : '{}')}${tree.style.semicolon}`;
+  const value = kept ?? (grows ? '[]' : '{}');
+  const text = `${textOf(tree, culprit)} ??= ${value}${tree.style.semicolon}`;
   const explanation = `Makes \`${textOf(tree, culprit)}\` when it is not there yet.`;
   return [
     {
