@@ -1,16 +1,10 @@
 /** Everything the stages need to know of an issue, gathered from the store. */
 import type { Release } from './domain/app.ts';
 import type { Issue, Occurrence } from './domain/failure.ts';
-import type { Recording, RecordingSummary } from './domain/recording.ts';
+import type { Recording, RecordingSummary, ReplayableRecording } from './domain/recording.ts';
 import { learnRoutes } from './domain/route.ts';
 import { type Instant, isoOf } from './domain/time.ts';
 import type { Store } from './store/store.ts';
-
-/** A recording with the boot recording that it is replayed on. */
-export interface ReplayableRecording {
-  recording: Recording;
-  boot: Recording;
-}
 
 export interface Dossier {
   issue: Issue;

@@ -52,6 +52,12 @@ export interface Recording {
   completeness: Completeness;
 }
 
+/** A recording with the boot recording that it is replayed on. */
+export interface ReplayableRecording {
+  recording: Recording;
+  boot: Recording;
+}
+
 /** What lists show: a recording without its bytes. */
 export type RecordingSummary = Omit<Recording, 'connections' | 'log' | 'hosts'> & {
   storedBytes: number;

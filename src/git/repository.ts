@@ -19,6 +19,9 @@ export interface Author {
   email: string;
 }
 
+/** Who commits what nobody typed. */
+export const fixpointAuthor: Author = { name: 'Fixpoint', email: 'fixpoint@localhost' };
+
 export interface Repository {
   readonly directory: string;
   /** The commit that a branch, tag or abbreviated id stands for; null when there is none. */

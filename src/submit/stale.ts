@@ -3,10 +3,9 @@ import type { App } from '../domain/app.ts';
 import type { ChangeRequest } from '../domain/fix.ts';
 import { now } from '../domain/time.ts';
 import type { Forge } from '../forge/forge.ts';
-import type { Repository } from '../git/repository.ts';
+import { fixpointAuthor, type Repository } from '../git/repository.ts';
 import { filesOf } from '../source/patch.ts';
 import type { Store } from '../store/store.ts';
-import { fixpointAuthor } from './submit.ts';
 
 export interface StaleOptions {
   app: App;

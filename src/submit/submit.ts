@@ -6,7 +6,7 @@ import type { Recording } from '../domain/recording.ts';
 import { redact } from '../domain/redact.ts';
 import { now } from '../domain/time.ts';
 import type { Forge } from '../forge/forge.ts';
-import type { Author, Repository } from '../git/repository.ts';
+import { type Author, fixpointAuthor, type Repository } from '../git/repository.ts';
 import type { Store } from '../store/store.ts';
 import { bodyOf, titleOf } from './body.ts';
 
@@ -25,9 +25,6 @@ export interface SubmitOptions {
   store: Pick<Store, 'changes'>;
   author?: Author;
 }
-
-/** Who commits what nobody typed. */
-export const fixpointAuthor: Author = { name: 'Fixpoint', email: 'fixpoint@localhost' };
 
 /** The branch of an issue's change request. */
 export function branchOf(issueId: number): string {

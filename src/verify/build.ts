@@ -1,6 +1,7 @@
 /** Builds the image of a patched commit, the way the deployed one was built. */
 import type { CheckName } from '../domain/fix.ts';
 import { type Answer, fail, unknown } from './answer.ts';
+import { candidateCommit } from './candidate-commit.ts';
 import type { VerifyLimits, VerifyOptions } from './verify.ts';
 
 export interface Build {
@@ -12,8 +13,6 @@ export type Built =
   | { kind: 'built'; build: Build }
   /** `check` is the question that this answers. */
   | { kind: 'failed'; check: CheckName; answer: Answer };
-
-const author = { name: 'Fixpoint', email: 'fixpoint@localhost' };
 
 type BuildOptions = Pick<
   VerifyOptions,
@@ -30,9 +29,8 @@ export async function buildPatched(
   limits: BuildLimits,
   diff: string,
 ): Promise<Built> {
-  const { repository, release, signal } = options;
-  const base = release.commit;
-  const applied = await repository.commitPatch({ base, diff, message: 'Candidate', author });
+  const { signal } = options;
+  const applied = await candidateCommit(options, diff);
   if (applied.kind === 'refused') {
     const answer = fail(`the patch does not apply to the deployed commit: ${applied.reason}`);
     return { kind: 'failed', check: 'error-gone', answer };

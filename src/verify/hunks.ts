@@ -5,6 +5,7 @@ import { erased } from '../source/erased.ts';
 import { filesOf, type Hunk, hunkCount, splitHunks, withoutHunk } from '../source/patch.ts';
 import { type Answer, pass, unknown } from './answer.ts';
 import { type Build, buildPatched } from './build.ts';
+import { candidateCommit } from './candidate-commit.ts';
 import { replayPatched } from './replays.ts';
 import type { Verification } from './verify.ts';
 
@@ -89,13 +90,8 @@ async function lastsAtRunTime(
   return whole === null || whole !== without;
 }
 
-async function committed(
-  { repository, release }: Verification['options'],
-  diff: string,
-): Promise<string | null> {
-  const author = { name: 'Fixpoint', email: 'fixpoint@localhost' };
-  const options = { base: release.commit, diff, message: 'Part of a candidate', author };
-  const applied = await repository.commitPatch(options);
+async function committed(options: Verification['options'], diff: string): Promise<string | null> {
+  const applied = await candidateCommit(options, diff);
   return applied.kind === 'committed' ? applied.commit : null;
 }
 

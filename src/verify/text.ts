@@ -2,6 +2,7 @@
 import { guardrailRules, guardrails, isTestPath } from '../domain/guardrails.ts';
 import { filesOf } from '../source/patch.ts';
 import { type Answer, fail, pass, unknown } from './answer.ts';
+import { candidateCommit } from './candidate-commit.ts';
 import { valuesAdded } from './foreign.ts';
 import { type ChangedFile, hidingOf } from './hiding.ts';
 import { leftOut } from './left-out.ts';
@@ -59,10 +60,7 @@ export async function judgeText(state: Verification): Promise<Answer> {
 }
 
 async function patchedFiles(state: Verification): Promise<string | null> {
-  const { repository, release } = state.options;
-  const author = { name: 'Fixpoint', email: 'fixpoint@localhost' };
-  const options = { base: release.commit, diff: state.diff, message: 'Candidate', author };
-  const applied = await repository.commitPatch(options);
+  const applied = await candidateCommit(state.options, state.diff);
   return applied.kind === 'committed' ? applied.commit : null;
 }
 

@@ -13,7 +13,7 @@ import {
   verdictKindOf,
 } from '../domain/fix.ts';
 import type { Observed, Reproduction } from '../domain/outcome.ts';
-import type { Recording } from '../domain/recording.ts';
+import type { Recording, ReplayableRecording } from '../domain/recording.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Repository } from '../git/repository.ts';
 import type { Locate } from '../symptoms/symptoms.ts';
@@ -27,11 +27,7 @@ import { judgeReplays } from './replays.ts';
 import { judgeText } from './text.ts';
 import type { CorpusReplayer } from './together.ts';
 
-/** A recording with the boot recording that it is replayed on. */
-export interface Evidence {
-  recording: Recording;
-  boot: Recording;
-}
+export type Evidence = ReplayableRecording;
 
 export interface VerifyOptions {
   issue: Issue;
