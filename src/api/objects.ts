@@ -146,7 +146,7 @@ export const recording = z.object({
   from: instant,
   to: instant,
   route: maybeText,
-  causality: z.enum(['exact', 'candidates']),
+  causality: z.enum(['exact', 'candidates', 'ambiguous']),
   completeness: z.object({ seenBytes: count, totalBytes: count, reasons: z.array(z.string()) }),
   storedBytes: count,
 });

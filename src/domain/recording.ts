@@ -1,7 +1,7 @@
 /** A trigger with everything it needs to run again. */
 import type { LogLine, ProcessExit } from './app.ts';
 import type { Instant } from './time.ts';
-import type { Connection } from './wire.ts';
+import type { Connection, Side } from './wire.ts';
 
 export type RecordingKind =
   /** An instance's start, until it was healthy. */
@@ -20,10 +20,23 @@ export interface Completeness {
 
 /** Which outgoing calls belong to the trigger. */
 export type Causality =
-  /** It was the only request in flight. */
+  /** All of the calls are its own: it was alone in flight, or thread or goroutine prove it. */
   | 'exact'
-  /** Others were in flight: the calls are a superset. */
-  | 'candidates';
+  /** Others were in flight: the calls are a superset. A replay matches them by content. */
+  | 'candidates'
+  /** Likewise, and two of them ask the same and were answered differently. */
+  | 'ambiguous';
+
+/** What set the work in motion that a recording is about. */
+export type Trigger =
+  /** An inbound exchange: `triggerExchangeId`. */
+  | { kind: 'request' }
+  /** The instance's start. */
+  | { kind: 'start' }
+  /** What another process sent on a connection that the app had opened: a consumed message. */
+  | { kind: 'message'; connectionId: string; from: Side; pos: number; at: Instant }
+  /** Nothing that came in: a timer, a loop. */
+  | { kind: 'timer'; at: Instant };
 
 export interface Recording {
   id: string;
@@ -35,7 +48,9 @@ export interface Recording {
   to: Instant;
   /** Connections with the chunks that fall into the recording. */
   connections: Connection[];
-  /** Id of the inbound exchange that this is about; null for a boot. */
+  /** Absent in recordings of older versions: then a boot's is `start`, every other's `request`. */
+  triggeredBy?: Trigger;
+  /** Id of the inbound exchange that this is about; null unless the trigger is a request. */
   triggerExchangeId: string | null;
   /** Ids of the outbound exchanges that happened while the trigger was in flight. */
   callExchangeIds: string[];
@@ -50,6 +65,8 @@ export interface Recording {
   /** Method and route template of the trigger, `GET /orders/:id`; null for a boot. */
   route: string | null;
   completeness: Completeness;
+  /** Values that were replaced before storing, by kind (`cookie`, `e-mail`); absent: none were. */
+  redactions?: Record<string, number>;
 }
 
 /** A recording with the boot recording that it is replayed on. */

@@ -2,8 +2,12 @@
 import type { Instant } from './time.ts';
 
 export interface Endpoint {
-  /** IPv4 dotted or IPv6 in RFC 5952 form, without brackets; '' when it is not known. */
+  /**
+   * IPv4 dotted or IPv6 in RFC 5952 form, without brackets; of a Unix socket its path, or `@name`
+   * of an abstract one. '' when it is not known, or when a Unix socket has no name.
+   */
   address: string;
+  /** 0 of a Unix socket. */
   port: number;
 }
 
@@ -13,9 +17,9 @@ export type Direction = 'inbound' | 'outbound';
 /** Who sent a byte: the side that opened the connection is the client. */
 export type Side = 'client' | 'server';
 
-export type Transport = 'tcp' | 'udp';
+export type Transport = 'tcp' | 'udp' | 'unix-stream' | 'unix-datagram';
 
-/** A run of bytes that one side sent, in its place. For UDP, a chunk is one datagram. */
+/** A run of bytes that one side sent, in its place. For datagrams, a chunk is one of them. */
 export interface Chunk {
   from: Side;
   /** Position of the first byte in that side's stream since the connection was opened. */
@@ -42,7 +46,16 @@ export type GapReason =
   | 'tls'
   | 'fault'
   | 'window'
-  | 'size-limit';
+  | 'size-limit'
+  /** Held once, and overwritten because it could not be redacted in place. */
+  | 'redacted';
+
+/** How a connection that speaks TLS was recorded. */
+export type Tls =
+  /** Chunks, positions and gaps are those of the plaintext, taken from the app's TLS library. */
+  | { kind: 'plaintext'; library: string }
+  /** They are those of the wire: `reason` says why the plaintext is not held. */
+  | { kind: 'opaque'; reason: string };
 
 /** One socket's two byte streams, or the part of them that a recording holds. */
 export interface Connection {
@@ -54,6 +67,8 @@ export interface Connection {
   server: Endpoint;
   openedAt: Instant;
   closedAt: Instant | null;
+  /** Absent when the connection does not speak TLS, as far as its bytes tell. */
+  tls?: Tls;
   /** Set when connecting failed, to the error number that the app got (111: refused). */
   connectErrno?: number;
   /** Names a protocol of `protocols/` once it is known, else null. */
@@ -68,8 +83,9 @@ export interface Connection {
   carried: Chunk[];
 }
 
-/** `address:port`, with brackets around IPv6. */
+/** `address:port`, with brackets around IPv6; of a Unix socket `unix:` and its path. */
 export function endpointText(endpoint: Endpoint): string {
+  if (/^[/@]/.test(endpoint.address)) return `unix:${endpoint.address}`;
   const host = endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address;
   return `${host}:${endpoint.port}`;
 }

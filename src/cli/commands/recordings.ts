@@ -62,7 +62,7 @@ function recordingPage({ recording, trigger, calls, others, log, exit }: Recordi
     `Release ${recording.releaseNumber}, ${isoOf(recording.from)} to ${isoOf(recording.to)}`,
     whole ? held : `${held}: ${completeness.reasons.map(oneLine).join(', ')}`,
   ];
-  if (recording.causality === 'candidates') {
+  if (recording.causality !== 'exact') {
     lines.push('Other requests were in flight: some calls may belong to them.');
   }
   if (trigger) lines.push('', ...exchangeLines('REQUEST', trigger));

@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { Exchange } from '../../domain/exchange.ts';
+import type { Transport } from '../../domain/wire.ts';
 import type { Answerer, AnswererContext, Protocol, Question } from '../protocol.ts';
 import { OpaqueReader } from './reader.ts';
 
@@ -34,7 +35,7 @@ function question(exchange: Exchange): Question | null {
 
 function questionFrom(
   bytes: Uint8Array,
-  to: Pick<Question, 'server' | 'serverName'> & { transport?: 'tcp' | 'udp' },
+  to: Pick<Question, 'server' | 'serverName'> & { transport?: Transport },
 ): Question {
   const key = createHash('sha256').update(bytes).digest('hex');
   return {

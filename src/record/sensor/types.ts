@@ -3,7 +3,7 @@
 /** From the app's point of view. */
 export type Direction = 'sent' | 'received';
 export type Role = 'inbound' | 'outbound' | 'unknown';
-export type Transport = 'tcp' | 'udp';
+export type Transport = 'tcp' | 'udp' | 'unix-stream' | 'unix-datagram';
 
 export interface Address {
   /** Dotted IPv4, or IPv6 in its short form. Empty when not known. */
