@@ -108,7 +108,7 @@ export class Flight {
       this.#last = tracked;
       this.#lastNumber = number;
     }
-    const fromClient = (batch.direction === 'received') === tracked.inbound;
+    const fromClient = batch.isReceived === tracked.inbound;
     const pos = batch.position;
     const expected = fromClient ? tracked.clientNext : tracked.serverNext;
     if (pos > expected) this.#miss(tracked, fromClient, expected, pos - expected, at);
@@ -117,7 +117,7 @@ export class Flight {
     else tracked.serverNext = pos + batch.lengthBytes;
     tracked.lastAt = at;
     const copied = batch.copiedBytes;
-    if (copied > 0) this.#take(tracked, fromClient, pos, at, batch.payload());
+    if (copied > 0) this.#take(tracked, fromClient, pos, at, batch);
     if (copied < batch.lengthBytes) {
       const event = batch.event() as DataEvent;
       const reason = event.missing === 'file' ? 'sendfile' : 'fault';
@@ -178,7 +178,7 @@ export class Flight {
     }
   }
 
-  #take(tracked: Tracked, fromClient: boolean, pos: number, at: Instant, payload: Uint8Array) {
+  #take(tracked: Tracked, fromClient: boolean, pos: number, at: Instant, batch: EventBatch) {
     let flags = 0;
     let turned = false;
     if (fromClient) {
@@ -192,12 +192,15 @@ export class Flight {
       tracked.spoke = 2;
       tracked.head = '';
     }
-    const slab = this.window.append(tracked.index, pos, at, flags, payload);
+    const length = batch.copiedBytes;
+    let slab = this.window.claim(tracked.index, pos, at, flags, length);
+    if (slab !== null) batch.copyTo(slab.bytes, slab.used - length);
+    else slab = this.window.append(tracked.index, pos, at, flags, batch.payload());
     tracked.lastSequence = slab.sequence;
-    if (tracked.protocol === null) this.#detector.look(tracked, fromClient, payload);
+    if (tracked.protocol === null) this.#detector.look(tracked, fromClient, batch.payload());
     if (tracked.inbound && !tracked.internal) {
       if (turned) this.#inbound.turned(tracked, slab, pos, at);
-      else if (fromClient) this.#inbound.saidMore(tracked, payload);
+      else if (fromClient) this.#inbound.saidMore(tracked, batch);
       else this.#inbound.answered(tracked, slab, pos, at);
     }
   }

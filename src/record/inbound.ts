@@ -38,10 +38,10 @@ export class Inbound {
     this.#hooks.turn(tracked);
   }
 
-  saidMore(tracked: Tracked, payload: Uint8Array): void {
-    if (!tracked.pipelined && looksLikeRequest(payload, 0, payload.length)) {
-      tracked.pipelined = true;
-    }
+  saidMore(tracked: Tracked, said: { payload(): Uint8Array }): void {
+    if (tracked.pipelined) return;
+    const payload = said.payload();
+    if (looksLikeRequest(payload, 0, payload.length)) tracked.pipelined = true;
   }
 
   answered(tracked: Tracked, slab: Slab, pos: number, at: Instant): void {

@@ -39,12 +39,20 @@ export class Window {
 
   /** Copies a chunk in. Returns the slab it begins in; its index there is `count - 1`. */
   append(connection: number, pos: number, at: Instant, flags: number, payload: Uint8Array): Slab {
+    const slab = this.claim(connection, pos, at, flags, payload.length);
+    if (slab === null) return this.#appendInParts(connection, pos, at, flags, payload);
+    slab.bytes.set(payload, slab.used - payload.length);
+    return slab;
+  }
+
+  /**
+   * Makes room for a chunk, which the caller copies to the last `length` bytes in use of the slab:
+   * the hot path, without an object per chunk. Null when it is longer than a slab.
+   */
+  claim(connection: number, pos: number, at: Instant, flags: number, length: number): Slab | null {
     let slab = this.#current;
-    const length = payload.length;
     if (slab === null || slab.count === slab.chunksMax || slab.used + length > slab.bytes.length) {
-      if (length > this.#pool.slabBytes) {
-        return this.#appendInParts(connection, pos, at, flags, payload);
-      }
+      if (length > this.#pool.slabBytes) return null;
       slab = this.#roll();
     }
     const index = slab.count++;
@@ -54,7 +62,6 @@ export class Window {
     slab.offset[index] = slab.used;
     slab.length[index] = length;
     slab.flags[index] = flags;
-    slab.bytes.set(payload, slab.used);
     slab.used += length;
     if (at < slab.minAt) slab.minAt = at;
     if (at > slab.maxAt) slab.maxAt = at;

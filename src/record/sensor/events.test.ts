@@ -82,7 +82,7 @@ function decode(pieces: Iterable<Uint8Array>): SensorEvent[] {
   const decoder = new Decoder((batch: EventBatch) => {
     while (batch.next()) events.push(batch.event());
   });
-  for (const piece of pieces) decoder.push(piece);
+  for (const piece of pieces) decoder.push(Buffer.from(piece));
   decoder.end();
   return events;
 }

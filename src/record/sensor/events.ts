@@ -25,6 +25,9 @@ export class SensorFormatError extends Error {
   override readonly name = 'SensorFormatError';
 }
 
+const RECEIVED = DIRECTIONS.indexOf('received');
+const FIRST_OWN_KIND = KINDS.indexOf('hello');
+
 /** The size of the frame whose prefix stands at `at`, padding included. */
 function frameBytes(view: DataView, at: number): number {
   const size = view.getUint32(at, true) & SIZE_MASK;
@@ -34,10 +37,28 @@ function frameBytes(view: DataView, at: number): number {
   return bytes;
 }
 
-/** Walks over the whole frames in bytes[start, end). */
+/** The whole frames in bytes[start, end), and what the decoder saw of them in passing. */
+interface BatchRange {
+  start: number;
+  end: number;
+  hasOwn: boolean;
+  lastNs: number;
+}
+
+/** Whether the frame at `at` is one of the sensor itself; too short ones are found out later. */
+function isOwn(bytes: Buffer, at: number): boolean {
+  return (bytes[at + PREFIX_BYTES + EVENT.kind] ?? 0) >= FIRST_OWN_KIND;
+}
+
+function timeAt(view: DataView, frame: number): number {
+  const at = frame + PREFIX_BYTES + EVENT.time_ns;
+  return at + 8 <= view.byteLength ? u64(view, at) : 0;
+}
+
+/** Walks over the whole frames of a range. */
 export class Batch implements EventBatch {
   kind: EventKind = 'hello';
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
   readonly #view: DataView;
   readonly #start: number;
   readonly #end: number;
@@ -46,7 +67,15 @@ export class Batch implements EventBatch {
   #at = 0;
   #size = 0;
 
-  constructor(bytes: Uint8Array, start: number, end: number) {
+  /** `hasOwn`: some of the events are the sensor's own (hello, answer, stats). */
+  readonly hasOwn: boolean;
+  /** When the last of the events happened, CLOCK_MONOTONIC in nanoseconds. */
+  readonly lastNs: number;
+
+  constructor(bytes: Buffer, range: BatchRange) {
+    const { start, end } = range;
+    this.hasOwn = range.hasOwn;
+    this.lastNs = range.lastNs;
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#start = start;
@@ -56,7 +85,8 @@ export class Batch implements EventBatch {
 
   /** The same events once more, from the first. */
   again(): Batch {
-    return new Batch(this.#bytes, this.#start, this.#end);
+    const { hasOwn, lastNs } = this;
+    return new Batch(this.#bytes, { start: this.#start, end: this.#end, hasOwn, lastNs });
   }
 
   next(): boolean {
@@ -113,6 +143,10 @@ export class Batch implements EventBatch {
     return DIRECTIONS[this.#bytes[this.#at + EVENT.direction] ?? 0] ?? 'sent';
   }
 
+  get isReceived(): boolean {
+    return this.#bytes[this.#at + EVENT.direction] === RECEIVED;
+  }
+
   get position(): number {
     return u64(this.#view, this.#at + EVENT.position);
   }
@@ -130,6 +164,11 @@ export class Batch implements EventBatch {
     return this.#bytes.subarray(at, at + this.copiedBytes);
   }
 
+  copyTo(target: Buffer, at: number): void {
+    const from = this.#payloadAt();
+    this.#bytes.copy(target, at, from, from + this.copiedBytes);
+  }
+
   raw(): Uint8Array {
     return this.#bytes.subarray(this.#at - PREFIX_BYTES, this.#next);
   }
@@ -145,8 +184,8 @@ export class Batch implements EventBatch {
 export class Decoder {
   readonly #listener: (batch: Batch) => void;
   /** The beginning of a frame whose end has not come yet. */
-  readonly #held = new Uint8Array(FRAME_BYTES_MAX);
-  readonly #heldView = new DataView(this.#held.buffer);
+  readonly #held = Buffer.alloc(FRAME_BYTES_MAX);
+  readonly #heldView = new DataView(this.#held.buffer, this.#held.byteOffset, FRAME_BYTES_MAX);
   #heldBytes = 0;
 
   constructor(listener: (batch: Batch) => void) {
@@ -154,16 +193,20 @@ export class Decoder {
   }
 
   /** Calls the listener with what is whole now. Throws SensorFormatError; do not go on then. */
-  push(bytes: Uint8Array): void {
+  push(bytes: Buffer): void {
     const start = this.#heldBytes > 0 ? this.#complete(bytes) : 0;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let hasOwn = false;
+    let last = start;
     let end = start;
     while (end + PREFIX_BYTES <= bytes.length) {
       const size = frameBytes(view, end);
       if (end + size > bytes.length) break;
+      if (isOwn(bytes, end)) hasOwn = true;
+      last = end;
       end += size;
     }
-    if (end > start) this.#listener(new Batch(bytes, start, end));
+    if (end > start) this.#hand(bytes, { start, end, hasOwn, lastNs: timeAt(view, last) });
     if (end < bytes.length) {
       this.#held.set(bytes.subarray(end), this.#heldBytes);
       this.#heldBytes += bytes.length - end;
@@ -177,19 +220,24 @@ export class Decoder {
   }
 
   /** Fills the held frame up from `bytes`; returns how many were used. */
-  #complete(bytes: Uint8Array): number {
+  #complete(bytes: Buffer): number {
     let used = this.#hold(bytes, 0, PREFIX_BYTES);
     if (this.#heldBytes < PREFIX_BYTES) return used;
     const size = frameBytes(this.#heldView, 0);
     used += this.#hold(bytes, used, size);
     if (this.#heldBytes < size) return used;
     this.#heldBytes = 0;
-    this.#listener(new Batch(this.#held, 0, size));
+    const lastNs = timeAt(this.#heldView, 0);
+    this.#hand(this.#held, { start: 0, end: size, hasOwn: isOwn(this.#held, 0), lastNs });
     return used;
   }
 
+  #hand(bytes: Buffer, range: BatchRange): void {
+    this.#listener(new Batch(bytes, range));
+  }
+
   /** Takes bytes from `from` on until `wanted` are held; returns how many were taken. */
-  #hold(bytes: Uint8Array, from: number, wanted: number): number {
+  #hold(bytes: Buffer, from: number, wanted: number): number {
     const count = Math.min(Math.max(0, wanted - this.#heldBytes), bytes.length - from);
     this.#held.set(bytes.subarray(from, from + count), this.#heldBytes);
     this.#heldBytes += count;

@@ -109,15 +109,16 @@ function run(
   listener: (batch: Batch) => void,
 ): SensorProcess {
   let broken = '';
+  const memory = Buffer.allocUnsafe(READ_BYTES);
   const decoder = new Decoder(listener);
   const socket: Socket = connect({
     path,
     onread: {
-      buffer: Buffer.allocUnsafe(READ_BYTES), // one for ever: no garbage however much comes
-      callback: (bytes, buffer) => {
+      buffer: memory, // one for ever: no garbage however much comes
+      callback: (bytes) => {
         if (broken) return false;
         try {
-          decoder.push(buffer.subarray(0, bytes));
+          decoder.push(memory.subarray(0, bytes));
         } catch (error) {
           if (!(error instanceof SensorFormatError)) throw error;
           broken = `sensor sent nonsense: ${error.message}`;

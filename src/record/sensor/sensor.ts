@@ -126,11 +126,13 @@ export class KeptSensor implements Sensor {
   }
 
   #deliver(batch: Batch): void {
-    const own = batch.again();
-    while (own.next()) {
-      const { kind } = own;
-      if (own.timeNs > this.#deliveredNs) this.#deliveredNs = own.timeNs;
-      if (kind === 'hello' || kind === 'answer' || kind === 'stats') this.#hear(own);
+    if (batch.lastNs > this.#deliveredNs) this.#deliveredNs = batch.lastNs;
+    if (batch.hasOwn) {
+      const own = batch.again();
+      while (own.next()) {
+        const { kind } = own;
+        if (kind === 'hello' || kind === 'answer' || kind === 'stats') this.#hear(own);
+      }
     }
     for (const listener of this.#listeners) listener(batch.again());
   }

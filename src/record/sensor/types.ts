@@ -194,13 +194,17 @@ export interface EventBatch {
   readonly timeNs: number;
   /** 0 for events that belong to no connection. */
   readonly connection: number;
-  /** The next four have a meaning for kind 'data' only. */
+  /** The next five have a meaning for kind 'data' only. */
   readonly direction: Direction;
+  /** Likewise: whether the direction is `received`. */
+  readonly isReceived: boolean;
   readonly position: number;
   readonly lengthBytes: number;
   readonly copiedBytes: number;
   /** The copied bytes as a view on the batch's memory (no copy). */
   payload(): Uint8Array;
+  /** Copies them to `target` from `at` on, where there must be room. */
+  copyTo(target: Buffer, at: number): void;
   /** The whole event as it came, fit to be stored and decoded again later (no copy). */
   raw(): Uint8Array;
   /** The current event as an object of its own, payload copied: safe to keep. */
