@@ -102,7 +102,6 @@ async function main(): Promise<void> {
     costs.push(...pairs.map(({ recorded }) => recorded));
     Object.assign(figures, figuresOf(name, pairs));
   }
-  if (process.env.RAW) console.error(costs.map((c) => ({ n: c.exchanges, perS: c.perSecond|0, app: c.appCpuUs, rec: c.recorderCpuMs * 1000 / c.exchanges, sen: c.sensorCpuMs * 1000 / c.exchanges, load: c.cpuUs / c.exchanges, kept: c.kept, mib: c.recorderMib })));
   Object.assign(figures, memoryFigures(costs, await emptyNodeMib()));
   for (const name of chosen) console.log(`${name}: ${workloads[name]!.says}`);
   printFigures('record-overhead', figures);
