@@ -1,5 +1,6 @@
 // A sample of successes per route and release, as the regression corpus: chosen by the first line
 // of a request, before anything is read, and kept only when it is whole.
+import type { LogLine } from '../domain/app.ts';
 import type { RecordingSummary } from '../domain/recording.ts';
 import type { Instant } from '../domain/time.ts';
 import type { Store } from '../store/store.ts';
@@ -8,7 +9,7 @@ import { Budget, Duty } from './budget.ts';
 import type { Tracked } from './connection.ts';
 import { type Evidence as Cut, evidenceOf, type Source } from './evidence.ts';
 import { turnRoute } from './routes.ts';
-import { ownerOf, type Span, spansOf } from './spans.ts';
+import { ownerOf, type Span, spanAt, spansOf } from './spans.ts';
 import type { RecordLimits } from './types.ts';
 
 const triesForExact = 10;
@@ -122,15 +123,10 @@ export class Samples {
     const endangered = this.#candidates.filter(
       (each) => each.evidence === null && each.sequence <= sequence,
     );
-    if (endangered.length === 0 || !this.#duty.hasRoom) return;
-    const from = endangered.reduce(
-      (least, each) => Math.min(least, each.startAt),
-      endangered[0]!.startAt,
-    );
-    const spans = spansOf(this.#source.flight, { from, to: Number.POSITIVE_INFINITY });
     for (const candidate of endangered) {
-      const span = spanOf(spans, candidate);
-      if (span !== undefined && this.#duty.hasRoom) candidate.evidence = this.#evidence(span);
+      if (!this.#duty.hasRoom) return;
+      const span = this.#duty.run(() => spanAt(this.#source.flight, candidate));
+      if (span !== null) candidate.evidence = this.#evidence(span);
     }
   }
 
@@ -139,18 +135,17 @@ export class Samples {
     const graceUs = 2 * this.#source.limits.graceMs * 1000;
     const ripe = this.#candidates.filter((each) => all || each.startAt <= at - graceUs);
     if (ripe.length === 0 || (!all && !this.#duty.hasRoom)) return;
-    const from = ripe.reduce((least, each) => Math.min(least, each.startAt), at);
-    const spans = spansOf(this.#source.flight, { from, to: at });
     for (const candidate of ripe) {
-      const span = candidate.evidence?.span ?? spanOf(spans, candidate);
-      const settled = span !== undefined && span.endAt <= at - graceUs / 2;
-      if (!all && !settled && span !== undefined && candidate.startAt > at - waitUs) continue;
+      const found = () => spanAt(this.#source.flight, candidate);
+      const span = candidate.evidence?.span ?? this.#duty.run(found);
+      const settled = span !== null && span.endAt <= at - graceUs / 2;
+      if (!all && !settled && span !== null && candidate.startAt > at - waitUs) continue;
       const isAffordable = candidate.evidence !== null || this.#duty.hasRoom;
       if (!all && !isAffordable) return;
       this.#candidates.splice(this.#candidates.indexOf(candidate), 1);
       candidate.reservoir.waiting--;
-      if (span === undefined || !Number.isFinite(span.endAt) || !isAffordable) continue;
-      await this.#keep(candidate.evidence ?? this.#evidence(span), spans, candidate.reservoir);
+      if (span === null || !Number.isFinite(span.endAt) || !isAffordable) continue;
+      await this.#keep(candidate.evidence ?? this.#evidence(span), candidate.reservoir);
     }
   }
 
@@ -160,14 +155,12 @@ export class Samples {
     return { ...this.#duty.run(cut), span };
   }
 
-  async #keep(evidence: Evidence, spans: Span[], reservoir: Reservoir): Promise<void> {
+  async #keep(evidence: Evidence, reservoir: Reservoir): Promise<void> {
     const { span, recording, trigger, status } = evidence;
     const { completeness, causality } = recording;
     if (trigger?.end !== 'complete' || status === null || status < 200 || status >= 400) return;
     if (completeness.reasons.length > 0 || completeness.seenBytes < completeness.totalBytes) return;
-    const lateUs = this.#source.limits.traceWaitMs * 1000;
-    const owners = tracesIn(recording.log).map(({ at }) => ownerOf(spans, at, lateUs));
-    if (owners.some((owner) => owner.span === span || owner.others.includes(span))) return;
+    if (this.#threw(span, recording.log)) return;
     const exact = causality === 'exact';
     const replaced = this.#replaced(reservoir, exact);
     if (replaced === null) return;
@@ -178,6 +171,20 @@ export class Samples {
     await this.#recordings.remove(replaced.id);
   }
 
+  /** Whether the log shows an exception that may be its own. */
+  #threw(span: Span, log: readonly LogLine[]): boolean {
+    const traces = tracesIn(log);
+    if (traces.length === 0) return false;
+    const lateUs = this.#source.limits.traceWaitMs * 1000;
+    const to = traces.reduce((last, each) => Math.max(last, each.at), span.endAt);
+    const spans = spansOf(this.#source.flight, { from: span.startAt, to });
+    const isIt = (each: Span) => each.tracked === span.tracked && each.startPos === span.startPos;
+    return traces.some(({ at }) => {
+      const owner = ownerOf(spans, at, lateUs);
+      return [...(owner.span === null ? [] : [owner.span]), ...owner.others].some(isIt);
+    });
+  }
+
   /** Which one gives way: undefined when there is room, null when the new one is not wanted. */
   #replaced(reservoir: Reservoir, exact: boolean): Kept | undefined | null {
     const { kept } = reservoir;
@@ -186,9 +193,4 @@ export class Samples {
     if (vague !== undefined) return exact ? vague : null;
     return exact ? kept[Math.floor(Math.random() * kept.length)] : null;
   }
-}
-
-function spanOf(spans: readonly Span[], candidate: Candidate): Span | undefined {
-  const { tracked, startPos } = candidate;
-  return spans.find((each) => each.tracked === tracked && each.startPos === startPos);
 }
