@@ -148,13 +148,13 @@ function* eventsOf(load: Load): Generator<SensorEvent> {
     const rest = { missing: 'none' as const, first: true, last: true, peer: undefined };
     const lengthBytes = payload.length;
     const of = { kind: 'data' as const, ...head, timeNs, connection, direction, position };
-    return { ...of, lengthBytes, payload, ...rest };
+    return { ...of, connection: numberOf(connection), lengthBytes, payload, ...rest };
   };
   for (let connection = 1; connection <= 64; connection++) {
     sides.set(connection, { sent: 0, received: 0 });
     const inbound = connection <= 32;
     yield {
-      ...{ kind: 'open', ...head, timeNs, connection, transport: 'tcp' },
+      ...{ kind: 'open', ...head, timeNs, connection: numberOf(connection), transport: 'tcp' },
       role: inbound ? 'inbound' : 'outbound',
       local: { host: '10.0.0.2', port: inbound ? 3000 : 40_000 + connection },
       peer: { host: '10.0.0.1', port: inbound ? 50_000 + connection : isPg ? 5432 : 80 },
@@ -190,6 +190,11 @@ function* eventsOf(load: Load): Generator<SensorEvent> {
       yield data(inbound, 'sent', response.subarray(at, at + 16_384));
     }
   }
+}
+
+/** As large as the sensor's, which are made of the wall clock. */
+function numberOf(connection: number): number {
+  return 7_200_000_000_000_000 + connection;
 }
 
 function message(start: string, bytes: number): Buffer {

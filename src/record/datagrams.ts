@@ -2,6 +2,7 @@
 // because a socket without a fixed peer (musl's resolver asks several servers at once) mixes them.
 import type { Instant } from '../domain/time.ts';
 import type { Chunk } from '../domain/wire.ts';
+import { ByNumber } from './by-number.ts';
 import type { Tracked } from './connection.ts';
 import type { Address, DataEvent, OpenEvent } from './sensor/types.ts';
 import { flag } from './slab.ts';
@@ -35,7 +36,7 @@ const peersMax = 1000;
 
 export class Datagrams {
   readonly #host: DatagramHost;
-  readonly #sockets = new Map<number, Socket>();
+  readonly #sockets = new ByNumber<Socket>();
 
   constructor(host: DatagramHost) {
     this.#host = host;

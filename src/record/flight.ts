@@ -4,6 +4,7 @@ import type { Instant } from '../domain/time.ts';
 import type { GapReason, Side, Transport } from '../domain/wire.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import { looksLikeRequest } from './answers.ts';
+import { ByNumber } from './by-number.ts';
 import { Tracked } from './connection.ts';
 import { type DatagramHost, Datagrams } from './datagrams.ts';
 import { Detector } from './detector.ts';
@@ -36,7 +37,7 @@ export class Flight {
   readonly lostBytes: Record<string, number> = {};
   events = 0;
   readonly #inbound: Inbound;
-  readonly #open = new Map<number, Tracked>();
+  readonly #open = new ByNumber<Tracked>();
   readonly #datagrams = new Datagrams(this.#datagramHost());
   readonly #closed: Tracked[] = [];
   readonly #detector: Detector;
