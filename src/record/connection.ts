@@ -75,7 +75,7 @@ export class Tracked implements TrackedOptions {
   /** Follows a protocol with state, up to the last full slab. */
   turns: Turns | null = null;
   /** Its state after slabs, oldest first. */
-  states: State[] = [];
+  states: { sequence: number; state: State }[] = [];
   /** What a name look-up asked first, without its id. */
   asked = '';
   /** Chunks of name look-ups that have left the window: names outlive it. */
@@ -124,10 +124,10 @@ export class Tracked implements TrackedOptions {
   }
 
   /** What comes before the chunks of the slab with this sequence. */
-  stateBefore(sequence: number): Pick<State, 'carried' | 'opening'> {
-    const before = this.states.findLast((state) => state.sequence < sequence);
-    if (before !== undefined) return before;
-    return { carried: this.states[0]?.carried ?? [], opening: [] };
+  stateBefore(sequence: number): { carried: Chunk[]; opening: readonly Chunk[] } {
+    const before = this.states.findLast((each) => each.sequence < sequence)?.state;
+    if (before !== undefined) return { carried: before.carried(), opening: before.opening };
+    return { carried: this.states[0]?.state.carried() ?? [], opening: [] };
   }
 
   #joinOldest(): void {

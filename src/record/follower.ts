@@ -55,18 +55,9 @@ export class Follower {
 
 /** Writes down the state after a slab, unless it is the one before. */
 function remember(tracked: Tracked, sequence: number): void {
-  const { carried, opening } = tracked.turns!.state();
-  const last = tracked.states.at(-1);
-  const same =
-    last !== undefined &&
-    last.opening.length + opening.length === 0 &&
-    last.carried.length === carried.length &&
-    last.carried.every(({ pos, bytes }, index) => {
-      const chunk = carried[index]!;
-      return pos === chunk.pos && bytes.length === chunk.bytes.length;
-    });
-  if (same) return;
-  tracked.states.push({ sequence, carried, opening });
+  const state = tracked.turns!.state();
+  if (tracked.states.at(-1)?.state.equals(state)) return;
+  tracked.states.push({ sequence, state });
   if (tracked.states.length > statesMax) tracked.states.shift();
 }
 

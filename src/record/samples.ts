@@ -136,6 +136,7 @@ export class Samples {
     const ripe = this.#candidates.filter((each) => all || each.startAt <= at - graceUs);
     if (ripe.length === 0 || (!all && !this.#duty.hasRoom)) return;
     for (const candidate of ripe) {
+      if (!all && candidate.evidence === null && !this.#duty.hasRoom) return;
       const found = () => spanAt(this.#source.flight, candidate);
       const span = candidate.evidence?.span ?? this.#duty.run(found);
       const settled = span !== null && span.endAt <= at - graceUs / 2;

@@ -99,17 +99,20 @@ function waitingSince(flight: Flight, from: Instant, to: Instant): Span[] {
 
 /**
  * The span that begins at a known place, found without looking at those of others: a busy app has
- * tens of thousands of them in the time that one sample waits. Null when it is no longer held.
+ * tens of thousands of them in the time that one sample waits. `sequence` is that of the slab in
+ * which it begins. Null when it is no longer held.
  */
 export function spanAt(
   flight: Flight,
-  begin: { tracked: Tracked; startAt: Instant; startPos: number },
+  begin: { tracked: Tracked; startAt: Instant; startPos: number; sequence: number },
 ): Span | null {
   const { tracked, startAt, startPos } = begin;
   const { index: connection } = tracked;
+  if (begin.sequence < flight.window.oldestSequence) return null;
   const span = { tracked, startAt, startPos, answerAt: null, endAt: Number.POSITIVE_INFINITY };
   let found: Span | null = null;
   for (const slab of flight.window.slabs(startAt, Number.POSITIVE_INFINITY)) {
+    if (slab.sequence < begin.sequence) continue;
     for (let index = 0; index < slab.count; index++) {
       if (slab.connection[index] !== connection) continue;
       const flags = slab.flags[index]!;
