@@ -10,6 +10,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536); /* the loader sets what was asked for */
+	__uint(map_flags, BPF_F_NO_PREALLOC); /* or 11 MiB are held for sockets that never come */
 	__type(key, __u64);         /* struct sock * */
 	__type(value, struct connection);
 } connections SEC(".maps");

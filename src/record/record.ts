@@ -23,7 +23,7 @@ const flushTimeoutMs = 2000;
 const slabBytesMax = 256 * 1024;
 /** A window is at least so many slabs, so that giving one up loses little. */
 const slabsMin = 8;
-const spareSlabs = 16;
+const spareSlabs = 8;
 
 /** The stage `record`: see docs/recording.md for what is kept and how loss is declared. */
 export function record(options: RecordOptions): Recorder {

@@ -66,7 +66,7 @@ export const recordLimits: RecordLimits = {
   samplePeeksPerSecond: 2000,
   sampleCutsPerSecond: 20,
   sampleBurstMs: 500,
-  sampleProcessorShare: 0.03,
+  sampleProcessorShare: 0.01,
   samplesPerRoute: 20,
   routesMax: 500,
   logBytesMax: 1 << 20,
