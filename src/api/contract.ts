@@ -86,6 +86,8 @@ export const status = z.object({
       reason: z.string(),
     }),
   ),
+  /** How many there were; the list holds the newest 1000. */
+  interruptionsCount: z.number().int(),
 });
 
 /** One thing that the server needs, and how to mend it. */

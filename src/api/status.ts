@@ -5,7 +5,7 @@ import { doctor, status } from './contract.ts';
 import type { ApiOptions, TypedServer } from './server.ts';
 
 const dayUs = 86_400_000_000;
-const interruptionsMax = 20;
+const interruptionsMax = 1000;
 
 export function serverRoutes(server: TypedServer, { platform, store, about }: ApiOptions): void {
   const startedAt = now();
@@ -14,6 +14,7 @@ export function serverRoutes(server: TypedServer, { platform, store, about }: Ap
     return {
       ...{ ...about, pid: process.pid, startedAt, parts: await platform.status() },
       interruptions: interruptions.slice(-interruptionsMax).reverse(),
+      interruptionsCount: interruptions.length,
     };
   });
   server.get('/doctor', { schema: { response: { 200: doctor } } }, async () => {

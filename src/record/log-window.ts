@@ -35,6 +35,11 @@ export class LogWindow {
     return this.#firstHintAt > 0;
   }
 
+  /** When the first of them came; infinite when none did. */
+  get hintedAt(): Instant {
+    return this.#firstHintAt > 0 ? this.#firstHintAt : Number.POSITIVE_INFINITY;
+  }
+
   /** Whether the exceptions that came seem to be whole: no line of one since, or long enough. */
   quietSince(instant: Instant): boolean {
     return this.#lastHintAt <= instant || this.#firstHintAt <= instant - 1_000_000;

@@ -20,6 +20,8 @@ import {
 /** How often it looks for what is due. */
 const tickMs = 100;
 const flushTimeoutMs = 2000;
+/** How long the sensor's events and the lines of a log are on their way, at most, in health. */
+const underWayUs = 500_000;
 const slabBytesMax = 256 * 1024;
 /** A window is at least so many slabs, so that giving one up loses little. */
 const slabsMin = 8;
@@ -43,6 +45,8 @@ class FlightRecorder implements Recorder {
   /** Everything that is not the hot path happens one after the other. */
   #queue: Promise<void> = Promise.resolve();
   #ticking = false;
+  /** Of the suspicion that is being handed on; infinite when none is. */
+  #handingAt: Instant = Number.POSITIVE_INFINITY;
   #number = 0;
 
   constructor(options: RecordOptions) {
@@ -127,6 +131,11 @@ class FlightRecorder implements Recorder {
       instances: all.length,
       heldBytes: all.reduce((sum, each) => sum + each.flight.heldBytes, 0),
       events: all.reduce((sum, each) => sum + each.flight.events, 0),
+      handledUntil: Math.min(
+        now() - underWayUs,
+        this.#handingAt,
+        ...all.map((each) => each.pendingSince),
+      ),
       lostBytes,
     };
   }
@@ -221,7 +230,13 @@ class FlightRecorder implements Recorder {
 
   async #look(at: Instant, all: boolean): Promise<void> {
     for (const recorded of this.#watched.values()) {
-      for (const suspicion of recorded.due(at, all)) await this.#handOn(suspicion);
+      const suspicions = recorded.due(at, all);
+      for (const [index, suspicion] of suspicions.entries()) {
+        const left = suspicions.slice(index).map(({ symptoms }) => symptoms.at);
+        this.#handingAt = Math.min(...left);
+        await this.#handOn(suspicion);
+      }
+      this.#handingAt = Number.POSITIVE_INFINITY;
       await recorded.sample(at, all);
     }
   }

@@ -72,6 +72,12 @@ export class Recorded {
     return this.#suspects.pending || this.#samples.pending;
   }
 
+  /** Since when something failed that nobody was told of yet; infinite when nothing did. */
+  get pendingSince(): Instant {
+    if (this.#booting) return this.#bootExit?.exit.at ?? Number.POSITIVE_INFINITY;
+    return this.#suspects.pendingSince;
+  }
+
   /** Events that are not data. */
   event(event: SensorEvent, at: Instant): void {
     if (event.kind === 'open') this.flight.open(event, at);

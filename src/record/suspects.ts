@@ -43,6 +43,16 @@ export class Suspects {
     );
   }
 
+  /** Of the first sign that was not handed on yet; infinite when there is none. */
+  get pendingSince(): Instant {
+    const signs = [...this.#answers, ...this.#traces].map(({ at }) => at);
+    return Math.min(
+      ...signs,
+      this.#exit?.exit.at ?? Number.POSITIVE_INFINITY,
+      this.#source.log.hintedAt,
+    );
+  }
+
   /** Called from the hot path: cheap, and bounded in a flood. */
   answered(answer: FailingAnswer): void {
     const look = lookOf(answer);

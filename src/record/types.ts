@@ -5,6 +5,7 @@
 import type { Instance, LogLine, ProcessExit } from '../domain/app.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { RecordingSummary } from '../domain/recording.ts';
+import type { Instant } from '../domain/time.ts';
 import type { Store } from '../store/store.ts';
 import type { Suspicion } from '../symptoms/symptoms.ts';
 import type { Sensor } from './sensor/types.ts';
@@ -85,6 +86,8 @@ export interface RecorderStatus {
   instances: number;
   heldBytes: number;
   events: number;
+  /** Every failure that happened before it was handed on: what is lost if this process is killed. */
+  handledUntil: Instant;
   /** Bytes that passed and are not held, by reason, since the start. */
   lostBytes: Record<string, number>;
 }

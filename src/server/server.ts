@@ -146,9 +146,10 @@ async function startParts(
     },
   });
   closers.push(() => git.close());
-  await declareAbsence(store, dataDir);
-  closers.push(heartbeat(dataDir));
+  const isBack = await declareAbsence(store, dataDir);
   await deploying.restore();
+  await isBack();
+  closers.push(heartbeat(dataDir, () => recorder.status().handledUntil));
   await platform.start();
   const api = await startApi({
     ...{ platform, store, token, logger, host: config.api.host, port: config.api.port },

@@ -112,14 +112,21 @@ function statusPage(status: Status): string {
   return `${head}\nData in ${status.dataDir}\n\n${body}${interruptionsText(status)}`;
 }
 
-function interruptionsText({ interruptions }: Status): string {
+/** Interruptions that the page shows; `--json` has more. */
+const interruptionsShown = 20;
+
+function interruptionsText({ interruptions, interruptionsCount }: Status): string {
   if (interruptions.length === 0) return '';
-  const rows = interruptions.map(({ from, to, reason }) => [
-    isoOf(from),
-    to === null ? 'lasts' : duration((to - from) / 1000),
-    reason,
-  ]);
-  return `\n\n${table(['NOT RECORDED FROM', 'FOR', 'BECAUSE'], rows)}`;
+  const more = interruptionsCount - interruptionsShown;
+  const rows = interruptions
+    .slice(0, interruptionsShown)
+    .map(({ from, to, reason }) => [
+      isoOf(from),
+      to === null ? 'lasts' : duration((to - from) / 1000),
+      reason,
+    ]);
+  const rest = more > 0 ? `\n... and ${more} earlier ones of the last day` : '';
+  return `\n\n${table(['NOT RECORDED FROM', 'FOR', 'BECAUSE'], rows)}${rest}`;
 }
 
 function doctorPage(diagnoses: Diagnosis[]): string {

@@ -1,0 +1,200 @@
+// kill -9 of the sensor and of the server, again and again under load: the app never notices, and what
+// was not recorded is declared. FIXPOINT_TEST_KILLS says how often; 100 take about eight minutes.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Issue, Status } from '../src/api/contract.ts';
+import { type Platform, startPlatform, until } from './parts/platform.ts';
+import { dockerfile } from './parts/shelf.ts';
+
+const app = 'steady';
+const kills = Number(process.env.FIXPOINT_TEST_KILLS ?? 10);
+const lanes = 4;
+/** One request in so many fails. */
+const failEvery = 40;
+/** The clocks of this process and of the server's files are one; timers are late by as much. */
+const slackUs = 100_000;
+
+const server = `const { createHash } = require('node:crypto');
+const http = require('node:http');
+http.createServer((req, res) => {
+  const [, kind, id] = req.url.split('/');
+  try {
+    if (kind === 'fail') throw new TypeError('no luck with ' + id);
+    res.end(createHash('sha256').update(req.url).digest('hex'));
+  } catch (error) {
+    console.error(error);
+    res.writeHead(500);
+    res.end('failed');
+  }
+}).listen(Number(process.env.PORT));
+`;
+
+interface Failure {
+  sentAt: number;
+  answeredAt: number;
+}
+
+let platform: Platform;
+
+beforeAll(async () => {
+  platform = await startPlatform({ settings: { FIXPOINT_FIX_AUTOMATIC: 'no' } });
+  const folder = await platform.repositoryOf({ Dockerfile: dockerfile, 'server.js': server });
+  await platform.json('apps', 'create', app);
+  const pushed = await platform.push(folder, app);
+  expect(pushed.code, pushed.stderr).toBe(0);
+});
+
+afterAll(() => platform?.stop());
+
+it(`is not noticed by the app, ${kills} times, and every time without recording is declared`, async () => {
+  const load = new Load();
+  const killedAt: number[] = [];
+  for (let count = 0; count < kills; count++) {
+    await sleep(300 + 137 * (count % 7));
+    killedAt.push(Date.now() * 1000);
+    if (count % 2 === 0) await killSensor();
+    else {
+      await platform.kill();
+      await sleep(50 * (count % 5));
+      await platform.up();
+    }
+  }
+  await sleep(3000);
+  const { failures, answers, problems } = await load.stop();
+  expect(problems).toEqual([]);
+  expect(answers).toBeGreaterThan(100 * kills);
+
+  const { interruptions } = await until(declared, {
+    timeoutMs: 30_000,
+    says: 'an interruption goes on although everything runs',
+  });
+  const isDeclared = (from: number, to: number) =>
+    interruptions.some((each) => each.from <= to + slackUs && each.to! >= from - slackUs);
+  expect(killedAt.filter((at) => !isDeclared(at, at))).toEqual([]);
+
+  // Whoever failed while it was recorded was counted.
+  const certain = failures.filter((each) => !isDeclared(each.sentAt, each.answeredAt));
+  const counted = await until(
+    async () => {
+      const count = await occurrences();
+      return count >= certain.length ? count : null;
+    },
+    {
+      timeoutMs: 20_000,
+      says: `${certain.length} failures outside of every declared interruption are not counted`,
+      detail: async () => `${await occurrences()} are\n${platform.log.slice(-2000)}`,
+    },
+  );
+  expect(counted).toBeLessThanOrEqual(failures.length);
+  const lost = interruptions.reduce((sum, { from, to }) => sum + (to! - from), 0) / 1e6;
+  console.log(
+    `${kills} kills, ${answers} answers, none wrong; ${failures.length} failures, ` +
+      `${counted} counted, ${certain.length} of them outside of the ` +
+      `${interruptions.length} declared interruptions (${lost.toFixed(1)} s in all)`,
+  );
+}, 1_800_000);
+
+/** The status once nothing is interrupted any more. */
+async function declared(): Promise<Status | null> {
+  const status = await platform.json<Status>('status');
+  return status.interruptions.every(({ to }) => to !== null) ? status : null;
+}
+
+async function occurrences(): Promise<number> {
+  const { issues } = await platform.get<{ issues: Issue[] }>('/issues');
+  return issues.reduce((sum, issue) => sum + issue.count, 0);
+}
+
+/** The sensor of this platform's server, by the kernel's list of processes. */
+async function killSensor(): Promise<void> {
+  const found = await until(
+    async () => {
+      const text = execFileSync('ps', ['-eo', 'pid=,ppid=,comm='], { encoding: 'utf8' });
+      const lines = text.split('\n').map((line) => line.trim().split(/\s+/));
+      const own = lines.find(
+        ([, parent, name]) =>
+          Number(parent) === platform.pid && name?.startsWith('fixpoint-sensor'),
+      );
+      return own === undefined ? null : Number(own[0]);
+    },
+    {
+      timeoutMs: 20_000,
+      says: 'the server has no sensor',
+      detail: () => platform.log.slice(-2000),
+    },
+  );
+  expect(readFileSync(`/proc/${found}/comm`, 'utf8')).toContain('fixpoint-sensor');
+  process.kill(found, 'SIGKILL');
+}
+
+/** Clients that ask one request after the other and check each answer. */
+class Load {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: lanes });
+  readonly #failures: Failure[] = [];
+  readonly #problems: string[] = [];
+  readonly #done: Promise<unknown>;
+  #answers = 0;
+  #stopping = false;
+
+  constructor() {
+    this.#done = Promise.all(Array.from({ length: lanes }, (_, lane) => this.#run(lane)));
+  }
+
+  async stop() {
+    this.#stopping = true;
+    await this.#done;
+    this.#agent.destroy();
+    return { failures: this.#failures, answers: this.#answers, problems: this.#problems };
+  }
+
+  async #run(lane: number): Promise<void> {
+    for (let n = 0; !this.#stopping; n++) {
+      const fails = n % failEvery === failEvery - 1;
+      const path = `/${fails ? 'fail' : 'work'}/${lane}-${n}`;
+      const sentAt = Date.now() * 1000;
+      const { status, body } = await this.#ask(path).catch((error: Error) => {
+        return { status: 0, body: error.message };
+      });
+      const answeredAt = Date.now() * 1000;
+      this.#answers++;
+      if (fails) this.#failures.push({ sentAt, answeredAt });
+      const wanted = fails
+        ? { status: 500, body: 'failed' }
+        : { status: 200, body: createHash('sha256').update(path).digest('hex') };
+      if (status !== wanted.status || body !== wanted.body) {
+        this.#problems.push(
+          `${path} at ${new Date(answeredAt / 1000).toISOString()}: ${status} ${body}`,
+        );
+      }
+      await sleep(10);
+    }
+  }
+
+  #ask(path: string): Promise<{ status: number; body: string }> {
+    return new Promise((resolve, reject) => {
+      const headers = { host: `${app}.localhost` };
+      const to = {
+        host: '127.0.0.1',
+        port: platform.routerPort,
+        agent: this.#agent,
+        path,
+        headers,
+      };
+      const sent = request(to, (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (text: string) => {
+          body += text;
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+        response.on('error', reject);
+      });
+      sent.setTimeout(10_000, () => sent.destroy(new Error('no answer in 10 s')));
+      sent.on('error', reject);
+      sent.end();
+    });
+  }
+}
