@@ -45,6 +45,8 @@ export class Tracked implements TrackedOptions {
   /** Inbound, from the instance itself, and not to the app's own port. */
   internal = false;
   closedAt: Instant | null = null;
+  /** The error number with which connecting failed; 0 when it did not. */
+  connectErrno = 0;
   /** Null until it is known; `opaque` protocols are a protocol, too. */
   protocol: Protocol | null = null;
   /** How often its first bytes were looked at in vain. */

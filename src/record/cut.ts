@@ -36,7 +36,16 @@ export function cut(flight: Flight, range: CutRange): Connection[] {
     const held = [...keptBefore(tracked, chunks), ...chunks];
     if (held.length > 0) connections.push(connectionOf(tracked, held, range));
   }
+  connections.push(...flight.refused(range.from, range.to).map(refusedConnection));
   return connections.sort((a, b) => a.openedAt - b.openedAt);
+}
+
+function refusedConnection(tracked: Tracked): Connection {
+  const { id, direction, transport, client, server, openedAt, closedAt, connectErrno } = tracked;
+  return {
+    ...{ id, direction, transport, client, server, openedAt, closedAt, connectErrno },
+    ...{ protocol: null, chunks: [], gaps: [], carried: [] },
+  };
 }
 
 /** The instant behind which more than so many bytes lie before `to`. */

@@ -8,6 +8,7 @@ import type { Instant } from '../domain/time.ts';
 import type { Connection } from '../domain/wire.ts';
 import { exchangesOf } from '../protocols/exchanges.ts';
 import { requestOf, responseOf } from '../protocols/http1/message.ts';
+import { superset } from './ambiguity.ts';
 import { completenessOf } from './completeness.ts';
 import { bytesBack, cut, type Range } from './cut.ts';
 import type { Flight } from './flight.ts';
@@ -190,7 +191,7 @@ function causalityOf(options: {
     const at = call.request?.startedAt ?? call.response?.startedAt ?? 0;
     return inFlight(options.spans, at).every((each) => same(each, options.span));
   });
-  return alone ? 'exact' : 'candidates';
+  return alone ? 'exact' : superset(options.calls);
 }
 
 function prefixOf(exchanges: readonly Exchange[], span: Span, trigger: Exchange | null): string[] {

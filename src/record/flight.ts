@@ -11,6 +11,7 @@ import { Detector } from './detector.ts';
 import { Follower } from './follower.ts';
 import { Inbound, type InboundHooks } from './inbound.ts';
 import { askedBy } from './names.ts';
+import { Refused } from './refused.ts';
 import type { Address, CloseEvent, DataEvent, EventBatch, OpenEvent } from './sensor/types.ts';
 import { flag, type SlabPool } from './slab.ts';
 import type { Watched } from './types.ts';
@@ -40,6 +41,7 @@ export class Flight {
   readonly #open = new ByNumber<Tracked>();
   readonly #datagrams = new Datagrams(this.#datagramHost());
   readonly #closed: Tracked[] = [];
+  readonly #refused = new Refused();
   readonly #detector: Detector;
   readonly #follower: Follower;
   #last: Tracked | null = null;
@@ -136,16 +138,22 @@ export class Flight {
     const clientBytes = tracked.inbound ? event.receivedBytes : event.sentBytes;
     const serverBytes = tracked.inbound ? event.sentBytes : event.receivedBytes;
     const { clientNext, serverNext } = tracked;
-    if (clientBytes > clientNext) {
-      this.#miss(tracked, true, clientNext, clientBytes - clientNext, at);
-    }
-    if (serverBytes > serverNext) {
-      this.#miss(tracked, false, serverNext, serverBytes - serverNext, at);
-    }
+    const [client, server] = [clientBytes - clientNext, serverBytes - serverNext];
+    if (client > 0) this.#miss(tracked, true, clientNext, client, at);
+    if (server > 0) this.#miss(tracked, false, serverNext, server, at);
     tracked.unseenBytes += event.sentUnseenBytes + event.receivedUnseenBytes;
     if (tracked.unseenBytes > 0) this.hasUnseen = true;
     this.#open.delete(event.connection);
     this.#end(tracked, at);
+    if (event.errno !== 0 && tracked.clientNext + tracked.serverNext === 0) {
+      tracked.connectErrno = event.errno;
+      this.#refused.add(tracked);
+    }
+  }
+
+  /** Connections that the app tried to open in a time, and could not. */
+  refused(from: Instant, to: Instant): Tracked[] {
+    return this.#refused.between(from, to);
   }
 
   upgrade(number: number, at: Instant): void {
@@ -171,6 +179,7 @@ export class Flight {
   evict(options: { bytesMax: number; notBefore: Instant; slabMs: number }): void {
     const chunkBytesMax = options.bytesMax - this.connections.size * connectionBytes;
     this.window.evict({ ...options, bytesMax: Math.max(0, chunkBytesMax) });
+    this.#refused.forget(options.notBefore);
     const oldest = this.window.oldestSequence;
     while (this.#closed.length > 0 && this.#closed[0]!.lastSequence < oldest) {
       const gone = this.#closed.shift()!;

@@ -30,7 +30,8 @@ const server = createServer(async (req, res) => {
   if (req.url.startsWith('/dies')) return void setTimeout(() => { throw new RangeError('dead'); });
   try {
     const id = req.url.split('/')[2];
-    const order = await (await fetch('http://10.213.7.1:4000/customers/' + id)).json();
+    const port = id === 'refused' ? 4001 : 4000;
+    const order = await (await fetch('http://10.213.7.1:' + port + '/customers/' + id)).json();
     res.end(order.customer.email.toLowerCase());
   } catch (error) {
     console.error(error);
@@ -189,6 +190,21 @@ describe('a real app', () => {
     await until(() => kept.some(({ kind }) => kind === 'sample'));
     expect(kept.map(({ kind }) => kind)).toEqual(['boot', 'sample']);
     expect(suspicions).toHaveLength(1);
+  });
+
+  it('that is refused a connection shows by whom, and with which error', async () => {
+    await recorder.healthy('i1');
+    expect(await ask('/orders/refused')).toBe('500 broken');
+    await until(() => suspicions.length > 0);
+    const { connections, completeness } = suspicions[0]!.recording!;
+    expect(completeness.reasons).toEqual([]);
+    const refused = connections.filter((each) => each.connectErrno !== undefined);
+    expect(refused).toMatchObject([
+      {
+        ...{ direction: 'outbound', transport: 'tcp', connectErrno: 111, chunks: [], gaps: [] },
+        server: { address: '10.213.7.1', port: 4001 },
+      },
+    ]);
   });
 
   it('that dies shows the request it died of', async () => {

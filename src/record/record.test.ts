@@ -159,6 +159,27 @@ describe('a failing request', () => {
     expect(suspicions[0]!.recording!.callExchangeIds).toHaveLength(1);
   });
 
+  it('is ambiguous when calls of that time ask the same and were answered differently', async () => {
+    await serve();
+    const causalities: unknown[] = [];
+    for (const rates of [
+      ['{"rate":1}', '{"rate":1}'],
+      ['{"rate":1}', '{"rate":2}'],
+    ]) {
+      const other = new FakeConnection(clock, { role: 'inbound' }).client(get('/other'));
+      const web = new FakeConnection(clock, { role: 'inbound' }).client(get('/orders/7'));
+      for (const rate of rates) {
+        const api = new FakeConnection(clock, { role: 'outbound', port: 80 });
+        api.client(get('/rates/EUR')).server(answer(200, rate)).close();
+      }
+      web.server(answer(500, 'broken'));
+      other.server(answer(200, 'fine'));
+      await recorder.settle();
+      causalities.push(suspicions.at(-1)!.recording!.causality);
+    }
+    expect(causalities).toEqual(['candidates', 'ambiguous']);
+  });
+
   it('has candidates, too, while a slow request has been silent for long', async () => {
     await serve();
     const slow = new FakeConnection(clock, { role: 'inbound' }).client(get('/slow'));

@@ -191,7 +191,10 @@ export class Suspects {
     if (span === null) return null;
     const evidence = this.#evidenceFor(span, answer, each.at);
     // Others were in flight: any of them may be the one, and the prefix holds them.
-    if (each.others.length > 0) evidence.recording.causality = 'candidates';
+    const { recording } = evidence;
+    if (each.others.length > 0 && recording.causality === 'exact') {
+      recording.causality = 'candidates';
+    }
     return evidence;
   }
 

@@ -86,7 +86,7 @@ export interface RecorderStatus {
   instances: number;
   heldBytes: number;
   events: number;
-  /** Every failure that happened before it was handed on: what is lost if this process is killed. */
+  /** Every failure before it was handed on; later ones are lost if this process is killed. */
   handledUntil: Instant;
   /** Bytes that passed and are not held, by reason, since the start. */
   lostBytes: Record<string, number>;

@@ -3,8 +3,8 @@ import type { Exchange } from '../domain/exchange.ts';
 import type { AnswerSource } from '../domain/outcome.ts';
 import type { Recording } from '../domain/recording.ts';
 import type { Instant } from '../domain/time.ts';
+import { answerKey } from '../protocols/alike.ts';
 import type { Protocol, Question } from '../protocols/protocol.ts';
-import { answerKey } from './alike.ts';
 
 /** A recorded outbound exchange as a question with its answer. */
 export interface Entry {

@@ -62,8 +62,14 @@ function recordingPage({ recording, trigger, calls, others, log, exit }: Recordi
     `Release ${recording.releaseNumber}, ${isoOf(recording.from)} to ${isoOf(recording.to)}`,
     whole ? held : `${held}: ${completeness.reasons.map(oneLine).join(', ')}`,
   ];
-  if (recording.causality !== 'exact') {
+  const { causality } = recording;
+  if (causality !== 'exact') {
     lines.push('Other requests were in flight: some calls may belong to them.');
+  }
+  if (causality === 'ambiguous') {
+    lines.push(
+      'Some ask the same and were answered differently: whose answer is whose is not known.',
+    );
   }
   if (trigger) lines.push('', ...exchangeLines('REQUEST', trigger));
   if (calls.length > 0) lines.push('', paint('bold', 'CALLS'), ...timeline(trigger, calls));

@@ -1,6 +1,6 @@
 /** Whether two recorded answers say the same: only then may one stand for the other. */
 import type { Exchange } from '../domain/exchange.ts';
-import { responseOf } from '../protocols/http1/message.ts';
+import { responseOf } from './http1/message.ts';
 
 /**
  * Headers that differ from one answer to the next without saying anything about what was asked:
