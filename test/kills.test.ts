@@ -15,20 +15,21 @@ const kills = Number(process.env.FIXPOINT_TEST_KILLS ?? 10);
 const lanes = 4;
 /** One request in so many fails: about one in two seconds, so that each is looked into. */
 const failEvery = 700;
-/** Each failure has a line of its own in the app, and so an issue of its own. */
+/** Each failure has a function of its own in the app, and so an issue of its own. */
 const sites = 1000;
 /** The clocks of this process and of the server's files are one; timers are late by as much. */
 const slackUs = 100_000;
 
-const siteOf = '  (id) => { throw new TypeError("no luck with " + id); },\n';
+const siteOf = (_: unknown, n: number) =>
+  `  function fail${n}(id) { throw new TypeError('no luck with ' + id); },\n`;
 const server = `const { createHash } = require('node:crypto');
 const http = require('node:http');
 const fail = [
-${siteOf.repeat(sites)}];
+${Array.from({ length: sites }, siteOf).join('')}];
 http.createServer((req, res) => {
   const [, kind, id] = req.url.split('/');
   try {
-    if (kind === 'fail') fail[id](id);
+    if (kind === 'fail') fail[id].call(null, id);
     res.end(createHash('sha256').update(req.url).digest('hex'));
   } catch (error) {
     console.error(error);
@@ -60,7 +61,7 @@ it(`is not noticed by the app, ${kills} times, and every time without recording 
   const load = new Load();
   const killedAt: number[] = [];
   for (let count = 0; count < kills; count++) {
-    await sleep(300 + 137 * (count % 7));
+    await sleep(800 + 371 * (count % 5));
     killedAt.push(Date.now() * 1000);
     if (count % 2 === 0) await killSensor();
     else {
