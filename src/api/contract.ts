@@ -65,6 +65,20 @@ export const changeDetail = z.object({ change, issue, attempt: attempt.nullable(
 export const changeToClose = z.strictObject({ comment: z.string().default('') });
 
 export const recordings = z.object({ recordings: z.array(recording) });
+export const imported = z.object({
+  recordings: z.array(
+    z.object({
+      id: z.string(),
+      /** Its id where it came from: another one is given when that is taken here. */
+      from: z.string(),
+      app: z.string(),
+      /** It was here already. */
+      known: z.boolean(),
+      /** The release that it was recorded of is here. */
+      replayable: z.boolean(),
+    }),
+  ),
+});
 
 /** One part of the server, as `status` lists it. */
 export const part = z.object({
@@ -132,4 +146,5 @@ export type Status = z.output<typeof status>;
 export type Part = z.output<typeof part>;
 export type Diagnosis = z.output<typeof diagnosis>;
 export type Fixed = z.output<typeof fixed>;
+export type Imported = z.output<typeof imported>;
 export type Merged = z.output<typeof merged>;

@@ -37,6 +37,8 @@ export interface Platform {
   ): Promise<EnvChanged | Refusal>;
   /** The exchanges of a recording in words; never fails, bytes that say nothing are opaque. */
   explain(recording: Recording): Explained;
+  /** Its HTTP exchanges as HAR 1.2, redacted; `boot` tells the names of hosts. */
+  har(recording: Recording, options: { boot: Recording | null; version: string }): object;
   /** Reproduces anew, also when there is a result. Resolves when the result is stored. */
   reproduce(issueId: number, say: Say): Promise<Reproduction | Refusal>;
   /** Proposes and verifies until a change request is open, or until there is no hope. */

@@ -39,7 +39,10 @@ const idCharacters = 36;
 const prefixesOf = 10_000;
 
 /** The id that begins so, when it is the only one; else what was given. */
-async function wholeId(given: string, { store }: Pick<ApiOptions, 'store'>): Promise<string> {
+export async function wholeId(
+  given: string,
+  { store }: Pick<ApiOptions, 'store'>,
+): Promise<string> {
   if (given.length >= idCharacters) return given;
   const all = await store.recordings.list({ limit: prefixesOf });
   const [first, second] = all.filter((one) => one.id.startsWith(given));

@@ -15,6 +15,7 @@ import type { GitHandler, Platform } from './platform.ts';
 import { recordingRoutes } from './recordings.ts';
 import { serverRoutes } from './status.ts';
 import { userOf } from './token.ts';
+import { transferRoutes } from './transfer.ts';
 
 export interface ApiOptions {
   platform: Platform;
@@ -57,6 +58,7 @@ export async function buildApi(options: ApiOptions): Promise<FastifyInstance> {
       appRoutes(api, options);
       issueRoutes(api, options);
       recordingRoutes(api, options);
+      transferRoutes(api, options);
     },
     { prefix: '/api/v1' },
   );

@@ -36,6 +36,10 @@ export interface Client {
   readonly token: string;
   get<T>(path: string): Promise<T>;
   send<T>(method: 'POST' | 'PATCH', path: string, body?: object): Promise<T>;
+  /** The body of an answer as it is. */
+  bytes(path: string): Promise<Uint8Array>;
+  /** Sends a file as it is. */
+  upload<T>(path: string, file: Uint8Array): Promise<T>;
   /** Resolves with the result; throws what the server says went wrong. */
   stream<T>(
     method: 'GET' | 'POST' | 'PATCH',
@@ -54,7 +58,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
     '',
   );
   const token = options.token ?? process.env.FIXPOINT_TOKEN ?? (await tokenFile(options.data));
-  const ask = (method: string, path: string, body?: object, signal?: AbortSignal) =>
+  const ask = (method: string, path: string, body?: object | Uint8Array, signal?: AbortSignal) =>
     request(`${url}/api/v1${path}`, { method, token, body, signal });
   return {
     url,
@@ -62,6 +66,9 @@ export async function connect(options: ClientOptions): Promise<Client> {
     get: async <T>(path: string) => (await ask('GET', path)).json() as Promise<T>,
     send: async <T>(method: string, path: string, body = {}) =>
       (await ask(method, path, body)).json() as Promise<T>,
+    bytes: async (path: string) => new Uint8Array(await (await ask('GET', path)).arrayBuffer()),
+    upload: async <T>(path: string, file: Uint8Array) =>
+      (await ask('POST', path, file)).json() as Promise<T>,
     stream: async <T>(
       method: string,
       path: string,
@@ -98,17 +105,19 @@ async function request(
   options: {
     method: string;
     token: string;
-    body: object | undefined;
+    body: object | Uint8Array | undefined;
     signal: AbortSignal | undefined;
   },
 ): Promise<Response> {
   const { method, token, body, signal } = options;
   const headers: Record<string, string> = { authorization: `Bearer ${token}` };
-  if (body) headers['content-type'] = 'application/json';
+  const isFile = body instanceof Uint8Array;
+  if (body) headers['content-type'] = isFile ? 'application/octet-stream' : 'application/json';
   let response: Response;
   try {
     const init = { method, headers, signal: signal ?? null };
-    response = await fetch(url, body ? { ...init, body: JSON.stringify(body) } : init);
+    const sent = isFile ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body);
+    response = await fetch(url, body ? { ...init, body: sent } : init);
   } catch (error) {
     if (signal?.aborted) throw error;
     const { cause, message } = error as Error & { cause?: Error & { code?: string } };

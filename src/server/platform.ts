@@ -13,6 +13,7 @@ import { judgeCandidate, type Parts, pursue, queue, reproduced, type Work } from
 import type { Recorder } from '../record/types.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
+import { harOf } from './har.ts';
 import { land } from './land.ts';
 import { logsOf } from './logs.ts';
 import { Pursuits } from './pursuits.ts';
@@ -93,6 +94,8 @@ export class FixpointPlatform implements Platform {
     const version = await this.#options.parts.store.env.set(app, changes);
     return { version, deployment: await this.#options.deployer.redeploy(app, say) };
   }
+
+  har = harOf;
 
   explain = (recording: Parameters<Platform['explain']>[0]) => explain(recording, null);
 

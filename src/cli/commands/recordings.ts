@@ -5,6 +5,7 @@ import { isoOf } from '../../api/contract.ts';
 import type { Context } from '../context.ts';
 import { timeline } from '../pages/timeline.ts';
 import { ago, block, oneLine, paint, size, table } from '../terminal.ts';
+import { transferCommands } from './transfer.ts';
 
 export function recordingCommands(program: Command, context: Context): void {
   program
@@ -32,6 +33,7 @@ export function recordingCommands(program: Command, context: Context): void {
       const path = `/recordings/${encodeURIComponent(id)}`;
       context.answer(await (await context.client()).get<RecordingText>(path), recordingPage);
     });
+  transferCommands(record, context);
 }
 
 /** Characters of an id that tell it from others; commands take the beginning of one. */
