@@ -88,6 +88,7 @@ describe('reading', () => {
     expect(body.apps).toEqual([
       {
         name: 'shop',
+        degradations: [],
         defaultBranch: 'main',
         createdAt: expect.any(Number),
         gitUrl: 'http://127.0.0.1:7070/git/shop.git',

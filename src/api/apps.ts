@@ -17,6 +17,7 @@ export function appRoutes(server: TypedServer, { platform, store, logger }: ApiO
     ...app,
     ...platform.urlsOf(app.name),
     serving: await store.deployments.serving(app.name),
+    degradations: platform.degradationsOf(app.name),
   });
   const appOf = async (name: string) => found(await store.apps.get(name), `app ${name}`);
 

@@ -55,6 +55,7 @@ function fakePlatform(store: Store, asked: unknown[][]): Platform {
       say('Deploying again with the new configuration');
       return { version: await store.env.set(app, changes), deployment: null };
     },
+    degradationsOf: () => [],
     har: () => ({ log: { version: '1.2', entries: [] } }),
     explain: () => ({ trigger: exchanges[0]!, calls: exchanges.slice(1), others: [] }),
     async reproduce(issueId, say) {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { checkNames } from '../domain/fix.ts';
+import { degradation } from './degradation.ts';
 
 const instant = z.number().int();
 const maybeInstant = instant.nullable();
@@ -40,6 +41,8 @@ export const app = z.object({
   /** Where its users reach it. */
   url: z.string(),
   serving: deployment.nullable(),
+  /** Of the instances that run now; empty when all of it is recorded. */
+  degradations: z.array(degradation),
 });
 
 /** Values of an app's configuration; masked unless they were asked for. */

@@ -1,6 +1,7 @@
 /** What the API asks of the rest of the server: the commands. Reading goes to the store. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { App, LogLine } from '../domain/app.ts';
+import type { Degradation } from '../domain/degradation.ts';
 import type { Issue } from '../domain/failure.ts';
 import type { Attempt, ChangeRequest } from '../domain/fix.ts';
 import type { Reproduction } from '../domain/outcome.ts';
@@ -27,6 +28,8 @@ export interface Explained {
 export interface Platform {
   /** Where an app is pushed to (without credentials) and where its users reach it. */
   urlsOf(app: string): { gitUrl: string; url: string };
+  /** What is not recorded of an app's instances that run now. */
+  degradationsOf(app: string): Degradation[];
   /** The name was checked; makes the repository, too. */
   createApp(options: { name: string; defaultBranch: string }): Promise<App | Refusal>;
   /** Stores the changes and deploys the serving commit again with them. Null deletes. */

@@ -47,6 +47,8 @@ export class Tracked implements TrackedOptions {
   closedAt: Instant | null = null;
   /** The error number with which connecting failed; 0 when it did not. */
   connectErrno = 0;
+  /** Its client began with a TLS handshake. */
+  speaksTls = false;
   /** Null until it is known; `opaque` protocols are a protocol, too. */
   protocol: Protocol | null = null;
   /** How often its first bytes were looked at in vain. */
@@ -141,4 +143,8 @@ export class Tracked implements TrackedOptions {
     into.length = into.pos + into.length - first.pos;
     into.pos = first.pos;
   }
+}
+
+export function isLoopback(host: string): boolean {
+  return host === '::1' || host.startsWith('127.') || host.startsWith('::ffff:127.');
 }

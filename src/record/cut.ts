@@ -2,7 +2,7 @@
 // where an exchange begins as far as the order of messages tells. A full window holds a hundred
 // thousand chunks and more, so it is walked over once, by its bookkeeping.
 import type { Instant } from '../domain/time.ts';
-import type { Connection, Gap } from '../domain/wire.ts';
+import type { Connection, Gap, Tls } from '../domain/wire.ts';
 import type { Tracked } from './connection.ts';
 import { joinedDatagrams } from './datagrams.ts';
 import type { Flight } from './flight.ts';
@@ -36,7 +36,7 @@ export function cut(flight: Flight, range: CutRange): Connection[] {
     const held = [...keptBefore(tracked, chunks), ...chunks];
     if (held.length > 0) connections.push(connectionOf(tracked, held, range));
   }
-  connections.push(...flight.refused(range.from, range.to).map(refusedConnection));
+  connections.push(...flight.refused.between(range.from, range.to).map(refusedConnection));
   return connections.sort((a, b) => a.openedAt - b.openedAt);
 }
 
@@ -136,8 +136,11 @@ function connectionOf(tracked: Tracked, held: HeldChunk[], range: Range): Connec
     chunks: transport === 'udp' ? joinedDatagrams(held) : [...opening, ...held.map(plain)],
     gaps: gapsIn(tracked, held, range),
     carried,
+    ...(tracked.speaksTls ? { tls: opaqueTls } : {}),
   };
 }
+
+const opaqueTls: Tls = { kind: 'opaque', reason: 'its plaintext is not taken from the app' };
 
 /** What was kept of a look-up when it left the window, as far as it is not there still. */
 function keptBefore(tracked: Tracked, chunks: readonly HeldChunk[]): HeldChunk[] {

@@ -1,5 +1,5 @@
 // Tells a connection's protocol from its first bytes, once; afterwards nobody looks again.
-import type { Protocol } from '../protocols/protocol.ts';
+import type { Detection, Protocol } from '../protocols/protocol.ts';
 import type { Tracked } from './connection.ts';
 
 /** First bytes of each side that are kept while the protocol is not known. */
@@ -11,8 +11,12 @@ export class Detector {
   readonly #protocols: readonly Protocol[];
   readonly #first = new WeakMap<Tracked, { client: Uint8Array; server: Uint8Array }>();
 
-  constructor(protocols: readonly Protocol[]) {
+  readonly #onTls: (tracked: Tracked) => void;
+
+  /** `onTls`: a connection begins with a TLS handshake. */
+  constructor(protocols: readonly Protocol[], onTls: (tracked: Tracked) => void) {
     this.#protocols = protocols;
+    this.#onTls = onTls;
   }
 
   /** Looks at a chunk of a connection whose protocol is not known yet. */
@@ -26,6 +30,12 @@ export class Detector {
       const more = payload.subarray(0, peekBytesMax - first[side].length);
       first[side] = Buffer.concat([first[side], more]);
     }
+    const tls = startsTls(first.client);
+    if (tls === 'more') return;
+    if (tls === 'yes' && !tracked.speaksTls) {
+      tracked.speaksTls = true;
+      this.#onTls(tracked);
+    }
     const peek = { transport: tracked.transport, serverPort: tracked.server.port, ...first };
     for (const protocol of this.#protocols) {
       const answer = protocol.detect(peek);
@@ -35,6 +45,13 @@ export class Detector {
     }
     if (tracked.protocol !== null || tracked.looks >= looksMax) this.#first.delete(tracked);
   }
+}
+
+/** Whether bytes begin with a TLS record of a handshake (RFC 8446, 5.1). */
+function startsTls(bytes: Uint8Array): Detection {
+  if (bytes[0] !== 22) return 'no';
+  if (bytes.length === 1) return 'more';
+  return bytes[1] === 3 ? 'yes' : 'no';
 }
 
 const empty = new Uint8Array();

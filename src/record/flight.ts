@@ -5,8 +5,9 @@ import type { GapReason, Side, Transport } from '../domain/wire.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import { looksLikeRequest } from './answers.ts';
 import { ByNumber } from './by-number.ts';
-import { Tracked } from './connection.ts';
+import { isLoopback, Tracked } from './connection.ts';
 import { type DatagramHost, Datagrams } from './datagrams.ts';
+import { Degradations } from './degradations.ts';
 import { Detector } from './detector.ts';
 import { Follower } from './follower.ts';
 import { Inbound, type InboundHooks } from './inbound.ts';
@@ -19,6 +20,7 @@ import { Window } from './window.ts';
 
 /** What a tracked socket costs in memory beside its chunks, about. */
 const connectionBytes = 640;
+const nowhere: Address = { host: '', port: 0 };
 /** Before a connection's index in its id. */
 const idPrefix = 'c';
 
@@ -35,13 +37,13 @@ export class Flight {
    */
   usesIoUring = false;
   hasUnseen = false;
-  readonly lostBytes: Record<string, number> = {};
+  readonly degradations = new Degradations();
+  readonly refused = new Refused();
   events = 0;
   readonly #inbound: Inbound;
   readonly #open = new ByNumber<Tracked>();
   readonly #datagrams = new Datagrams(this.#datagramHost());
   readonly #closed: Tracked[] = [];
-  readonly #refused = new Refused();
   readonly #detector: Detector;
   readonly #follower: Follower;
   #last: Tracked | null = null;
@@ -57,7 +59,9 @@ export class Flight {
   }) {
     this.instance = options.instance;
     this.#inbound = new Inbound(options.hooks);
-    this.#detector = new Detector(options.protocols);
+    this.#detector = new Detector(options.protocols, ({ lastAt }) => {
+      this.degradations.note('tls', lastAt);
+    });
     this.#follower = new Follower({
       connections: this.connections,
       bodyBytesMax: options.bodyBytesMax,
@@ -92,7 +96,10 @@ export class Flight {
     const tracked = this.#track({ inbound, transport: 'tcp', local, peer, at });
     // An app that talks to a process of its own is both ends: that is nobody's request.
     tracked.internal = inbound && local.port !== this.instance.port && isLoopback(peer.host);
-    if (event.openedBeforeAttach) tracked.broken = 'opened-before-attach';
+    if (event.openedBeforeAttach) {
+      tracked.broken = 'opened-before-attach';
+      this.degradations.note('opened-before-attach', at);
+    }
     this.#open.set(event.connection, tracked);
   }
 
@@ -142,24 +149,24 @@ export class Flight {
     if (client > 0) this.#miss(tracked, true, clientNext, client, at);
     if (server > 0) this.#miss(tracked, false, serverNext, server, at);
     tracked.unseenBytes += event.sentUnseenBytes + event.receivedUnseenBytes;
-    if (tracked.unseenBytes > 0) this.hasUnseen = true;
+    if (tracked.unseenBytes > 0) {
+      this.hasUnseen = true;
+      const kind = this.usesIoUring ? 'io-uring' : 'unseen-bytes';
+      this.degradations.note(kind, at, tracked.unseenBytes);
+    }
     this.#open.delete(event.connection);
     this.#end(tracked, at);
     if (event.errno !== 0 && tracked.clientNext + tracked.serverNext === 0) {
       tracked.connectErrno = event.errno;
-      this.#refused.add(tracked);
+      this.refused.add(tracked);
     }
-  }
-
-  /** Connections that the app tried to open in a time, and could not. */
-  refused(from: Instant, to: Instant): Tracked[] {
-    return this.#refused.between(from, to);
   }
 
   upgrade(number: number, at: Instant): void {
     const tracked = this.#open.get(number);
     if (tracked === undefined) return;
     tracked.broken = 'tls';
+    this.degradations.note('kernel-tls', at);
     for (const from of ['client', 'server'] as const) {
       tracked.miss({ from, pos: tracked.next(from), length: 0, reason: 'tls', at });
     }
@@ -179,7 +186,7 @@ export class Flight {
   evict(options: { bytesMax: number; notBefore: Instant; slabMs: number }): void {
     const chunkBytesMax = options.bytesMax - this.connections.size * connectionBytes;
     this.window.evict({ ...options, bytesMax: Math.max(0, chunkBytesMax) });
-    this.#refused.forget(options.notBefore);
+    this.refused.forget(options.notBefore);
     const oldest = this.window.oldestSequence;
     while (this.#closed.length > 0 && this.#closed[0]!.lastSequence < oldest) {
       const gone = this.#closed.shift()!;
@@ -264,9 +271,7 @@ export class Flight {
   #unknown(batch: EventBatch, at: Instant): Tracked {
     const payload = batch.payload();
     const inbound = batch.direction === 'received' && looksLikeRequest(payload, 0, payload.length);
-    const nowhere = { host: '', port: 0 };
-    const transport = 'tcp';
-    const tracked = this.#track({ inbound, transport, local: nowhere, peer: nowhere, at });
+    const tracked = this.#track({ inbound, transport: 'tcp', local: nowhere, peer: nowhere, at });
     tracked.broken = 'ring-full';
     this.#open.set(batch.connection, tracked);
     return tracked;
@@ -290,10 +295,6 @@ export class Flight {
     tracked.miss({ from, pos, length, reason, at });
     if (fromClient) tracked.clientNext = pos + length;
     else tracked.serverNext = pos + length;
-    this.lostBytes[reason] = (this.lostBytes[reason] ?? 0) + length;
+    this.degradations.lost(reason, at, length);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === '::1' || host.startsWith('127.') || host.startsWith('::ffff:127.');
 }

@@ -521,6 +521,35 @@ describe('an interruption', () => {
   });
 });
 
+describe('what cannot be recorded', () => {
+  it('is told for the app, by kind, with how often and since when', async () => {
+    await serve();
+    expect(recorder.degradations('shop')).toEqual([]);
+    const since = clock.at;
+    const hello = Buffer.from('16030100c8010000c40303', 'hex');
+    for (const bytes of [hello.subarray(0, 1), hello.subarray(0, 3), hello]) {
+      const secure = new FakeConnection(clock, { role: 'outbound', port: 443 }).client(bytes);
+      secure
+        .client(hello.subarray(bytes.length))
+        .server(Buffer.from('160303007a0200', 'hex'))
+        .close();
+    }
+    new FakeConnection(clock, { role: 'inbound' }).lose('client', 300).client(get('/orders/1'));
+    new FakeConnection(clock, { role: 'inbound', openedBeforeAttach: true }).client(get('/'));
+    await recorder.settle();
+    expect(recorder.degradations('shop')).toMatchObject([
+      { kind: 'tls', count: 3, bytes: 0 },
+      { kind: 'ring-full', count: 1, bytes: 300 },
+      { kind: 'opened-before-attach', count: 1 },
+    ]);
+    for (const each of recorder.degradations('shop')) {
+      expect(each.last).toBeGreaterThanOrEqual(each.since);
+      expect(each.since).toBeGreaterThanOrEqual(since - 1_000_000);
+    }
+    expect(recorder.degradations('another')).toEqual([]);
+  });
+});
+
 function log(text: string): void {
   clock.ns += 1000;
   recorder.log('i1', { at: clock.at, stream: 'stderr', text });

@@ -1,8 +1,10 @@
 /** From what the sensor sees to recordings: boot, failing triggers with their window, samples. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Degradation } from '../domain/degradation.ts';
 import type { RecordingSummary } from '../domain/recording.ts';
 import { type Instant, now } from '../domain/time.ts';
 import type { Suspicion } from '../symptoms/symptoms.ts';
+import { merged } from './degradations.ts';
 import { Losses } from './losses.ts';
 import { Recorded } from './recorded.ts';
 import { Corpus } from './samples.ts';
@@ -123,7 +125,7 @@ class FlightRecorder implements Recorder {
     const all = [...this.#watched.values()];
     const lostBytes: Record<string, number> = {};
     for (const { flight } of all) {
-      for (const [reason, bytes] of Object.entries(flight.lostBytes)) {
+      for (const [reason, bytes] of Object.entries(flight.degradations.lostBytes)) {
         lostBytes[reason] = (lostBytes[reason] ?? 0) + bytes;
       }
     }
@@ -138,6 +140,11 @@ class FlightRecorder implements Recorder {
       ),
       lostBytes,
     };
+  }
+
+  degradations(app: string): Degradation[] {
+    const own = [...this.#watched.values()].filter(({ instance }) => instance.app === app);
+    return merged(own.map(({ flight }) => flight.degradations.list()));
   }
 
   async close(): Promise<void> {

@@ -85,6 +85,7 @@ export class Recorded {
     else if (event.kind === 'upgrade') this.flight.upgrade(event.connection, at);
     else if (event.kind === 'opaque' && event.reason === 'io_uring') this.flight.usesIoUring = true;
     else if (event.kind === 'opaque') {
+      this.flight.degradations.note('program-32-bit', at);
       this.flight.caveats.add('a process runs a 32-bit program: its bytes cannot be recorded');
     }
   }

@@ -3,6 +3,7 @@
  * against.
  */
 import type { Instance, LogLine, ProcessExit } from '../domain/app.ts';
+import type { Degradation } from '../domain/degradation.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { RecordingSummary } from '../domain/recording.ts';
 import type { Instant } from '../domain/time.ts';
@@ -111,5 +112,7 @@ export interface Recorder {
   /** Resolves once every failure and sample that began before the call was handed on. */
   settle(): Promise<void>;
   status(): RecorderStatus;
+  /** What is not recorded of an app's instances that are watched now. */
+  degradations(app: string): Degradation[];
   close(): Promise<void>;
 }

@@ -97,6 +97,8 @@ export class FixpointPlatform implements Platform {
 
   har = harOf;
 
+  degradationsOf = (app: string) => this.#options.recorder.degradations(app);
+
   explain = (recording: Parameters<Platform['explain']>[0]) => explain(recording, null);
 
   async reproduce(issueId: number, say: Say) {

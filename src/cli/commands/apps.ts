@@ -12,7 +12,7 @@ import { isoOf } from '../../api/contract.ts';
 import type { Client } from '../client.ts';
 import { CommandError, exitCodes } from '../client.ts';
 import type { Context } from '../context.ts';
-import { ago, clean, duration, jsonText, paint, table } from '../terminal.ts';
+import { ago, clean, duration, jsonText, paint, size, table } from '../terminal.ts';
 
 export function appCommands(program: Command, context: Context): void {
   const apps = program
@@ -46,7 +46,7 @@ export function appCommands(program: Command, context: Context): void {
       const remote = remoteOf(app, client);
       context.answer(
         { app, remote },
-        () => `${app.name}  ${app.url}\n\n${createdPage(app, remote)}`,
+        () => `${app.name}  ${app.url}\n\n${createdPage(app, remote)}\n\n${recordedText(app)}`,
       );
     });
 
@@ -147,6 +147,20 @@ function changesIn(action: string, values: string[]): Record<string, string | nu
       return [text.slice(0, at), text.slice(at + 1)];
     }),
   );
+}
+
+/** Whether all of it is recorded, and if not, what is missing. */
+function recordedText({ degradations, serving }: App): string {
+  if (serving === null) return 'Nothing of it runs, so nothing is recorded.';
+  if (degradations.length === 0) return 'All of its traffic is recorded.';
+  const rows = degradations.map(({ kind, reason, since, count, bytes }) => [
+    kind,
+    `${count} x`,
+    bytes === 0 ? '' : size(bytes),
+    `since ${isoOf(since)}`,
+    reason,
+  ]);
+  return table(['NOT RECORDED', '', '', '', ''], rows);
 }
 
 function appsPage({ apps }: { apps: App[] }): string {
