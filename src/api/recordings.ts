@@ -36,7 +36,6 @@ export function recordingRoutes(server: TypedServer, options: ApiOptions): void 
 }
 
 const idCharacters = 36;
-const prefixesOf = 10_000;
 
 /** The id that begins so, when it is the only one; else what was given. */
 export async function wholeId(
@@ -44,9 +43,8 @@ export async function wholeId(
   { store }: Pick<ApiOptions, 'store'>,
 ): Promise<string> {
   if (given.length >= idCharacters) return given;
-  const all = await store.recordings.list({ limit: prefixesOf });
-  const [first, second] = all.filter((one) => one.id.startsWith(given));
-  return first !== undefined && second === undefined ? first.id : given;
+  const [first, second] = await store.recordings.idsStartingWith(given, 2);
+  return first !== undefined && second === undefined ? first : given;
 }
 
 /** Null when there is none. Throws when its file is damaged. */

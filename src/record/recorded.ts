@@ -3,7 +3,6 @@ import type { ProcessExit } from '../domain/app.ts';
 import type { Recording } from '../domain/recording.ts';
 import type { Instant } from '../domain/time.ts';
 import { protocols } from '../protocols/protocols.ts';
-import type { Store } from '../store/store.ts';
 import { isFailure } from '../symptoms/failures.ts';
 import type { Suspicion } from '../symptoms/symptoms.ts';
 import { bootEvidence, type Source } from './evidence.ts';
@@ -14,7 +13,7 @@ import { type Corpus, Samples } from './samples.ts';
 import type { SensorEvent } from './sensor/types.ts';
 import type { SlabPool } from './slab.ts';
 import { Suspects } from './suspects.ts';
-import type { RecordLimits, Watched } from './types.ts';
+import type { Keeping, RecordLimits, Watched } from './types.ts';
 
 /** A window is made of at least so many slabs in time, so that it ages in small steps. */
 const slabsInTime = 8;
@@ -40,7 +39,7 @@ export class Recorded {
     losses: Losses;
     limits: RecordLimits;
     corpus: Corpus;
-    recordings: Store['recordings'];
+    recordings: Keeping;
   }) {
     const { instance, number, pool, losses, limits, corpus, recordings } = options;
     this.instance = instance;

@@ -3,14 +3,13 @@
 import type { LogLine } from '../domain/app.ts';
 import type { RecordingSummary } from '../domain/recording.ts';
 import type { Instant } from '../domain/time.ts';
-import type { Store } from '../store/store.ts';
 import { tracesIn } from '../symptoms/log.ts';
 import { Budget, Duty } from './budget.ts';
 import type { Tracked } from './connection.ts';
 import { type Evidence as Cut, evidenceOf, type Source } from './evidence.ts';
 import { turnRoute } from './routes.ts';
 import { ownerOf, type Span, spanAt, spansOf } from './spans.ts';
-import type { RecordLimits } from './types.ts';
+import type { Keeping, RecordLimits } from './types.ts';
 
 const triesForExact = 10;
 
@@ -84,14 +83,14 @@ const candidatesMax = 100;
 export class Samples {
   readonly #source: Source;
   readonly #corpus: Corpus;
-  readonly #recordings: Store['recordings'];
+  readonly #recordings: Keeping;
   readonly #peeks: Budget;
   readonly #cuts: Budget;
   /** On a busy app one sample takes reading thousands of messages of others, too. */
   readonly #duty: Duty;
   #candidates: Candidate[] = [];
 
-  constructor(options: { source: Source; corpus: Corpus; recordings: Store['recordings'] }) {
+  constructor(options: { source: Source; corpus: Corpus; recordings: Keeping }) {
     this.#source = options.source;
     this.#corpus = options.corpus;
     this.#recordings = options.recordings;

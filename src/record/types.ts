@@ -75,9 +75,12 @@ export const recordLimits: RecordLimits = {
   bodyBytesMax: 16 << 20,
 };
 
+/** What the recorder asks of the store. */
+export type Keeping = Pick<Store['recordings'], 'keep' | 'load' | 'summary' | 'list' | 'remove'>;
+
 export interface RecordOptions {
   sensor: Sensor;
-  store: Pick<Store, 'recordings' | 'interruptions'>;
+  store: { recordings: Keeping; interruptions: Store['interruptions'] };
   logger: Logger;
   limits?: Partial<RecordLimits>;
 }

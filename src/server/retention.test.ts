@@ -28,7 +28,10 @@ function storeOf(recordings: RecordingSummary[], reproducedId: string | null, se
   ];
   const store = {
     recordings: {
-      list: async () => [...recordings].sort((a, b) => b.to - a.to),
+      async *pages() {
+        const newestFirst = [...recordings].sort((a, b) => b.to - a.to);
+        for (let at = 0; at < newestFirst.length; at += 2) yield newestFirst.slice(at, at + 2);
+      },
       remove: async (id: string) => void removed.push(id),
     },
     issues: { list: async () => issues },

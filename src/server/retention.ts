@@ -16,7 +16,6 @@ export interface Removed {
 }
 
 const microsPerDay = 86_400_000_000;
-const recordingsMax = 100_000;
 
 /** One round. What an unresolved issue or a serving release needs stays, whatever its age. */
 export async function tidyUp(options: RetentionOptions): Promise<Removed> {
@@ -25,15 +24,17 @@ export async function tidyUp(options: RetentionOptions): Promise<Removed> {
   const removed: Removed = { recordings: 0, bytes: 0 };
   const needs = new Map<string, Need>();
   let held = 0;
-  for (const summary of await store.recordings.list({ limit: recordingsMax })) {
-    const isNeeded = needs.get(summary.app) ?? (await neededRecordings(store, summary.app));
-    needs.set(summary.app, isNeeded);
-    const isDue = summary.to < oldest || held + summary.storedBytes > limits.recordingsBytesMax;
-    if (isDue && !isNeeded(summary)) {
-      await store.recordings.remove(summary.id);
-      removed.recordings++;
-      removed.bytes += summary.storedBytes;
-    } else held += summary.storedBytes;
+  for await (const page of store.recordings.pages()) {
+    for (const summary of page) {
+      const isNeeded = needs.get(summary.app) ?? (await neededRecordings(store, summary.app));
+      needs.set(summary.app, isNeeded);
+      const isDue = summary.to < oldest || held + summary.storedBytes > limits.recordingsBytesMax;
+      if (isDue && !isNeeded(summary)) {
+        await store.recordings.remove(summary.id);
+        removed.recordings++;
+        removed.bytes += summary.storedBytes;
+      } else held += summary.storedBytes;
+    }
   }
   if (removed.recordings > 0) logger.info('recordings were removed', { ...removed });
   return removed;

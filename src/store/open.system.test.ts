@@ -282,6 +282,40 @@ describe('files of recordings', () => {
   });
 });
 
+describe('many recordings', () => {
+  it('are walked over whole, newest first, though their instants are equal', async () => {
+    const store = await open();
+    const ids: string[] = [];
+    for (let n = 0; n < 25; n++) {
+      const id = `r-${String(n).padStart(2, '0')}`;
+      await store.recordings.keep({ ...recording, id, from: 100 + Math.floor(n / 6) });
+      ids.push(id);
+    }
+    for (const size of [1, 4, 5, 25, 26, 1000]) {
+      const pages: string[][] = [];
+      for await (const page of store.recordings.pages(size)) pages.push(page.map(({ id }) => id));
+      expect(pages.flat()).toEqual(ids.toReversed());
+      expect(pages.slice(0, -1).every((page) => page.length === size)).toBe(true);
+    }
+    const walk = store.recordings.pages(10)[Symbol.asyncIterator]();
+    const first = await walk.next();
+    for (const { id } of first.value ?? []) await store.recordings.remove(id);
+    expect((await walk.next()).value.map(({ id }: { id: string }) => id)[0]).toBe('r-14');
+  });
+
+  it('are found by how their ids begin', async () => {
+    const store = await open();
+    for (const id of ['ab-1', 'ab-2', 'b', 'a%_', 'Ab-3']) {
+      await store.recordings.keep({ ...recording, id });
+    }
+    const found = (prefix: string, limit = 10) => store.recordings.idsStartingWith(prefix, limit);
+    expect(await found('ab')).toEqual(['ab-1', 'ab-2']);
+    expect(await found('ab', 1)).toEqual(['ab-1']);
+    expect(await found('a%')).toEqual(['a%_']);
+    expect(await found('c')).toEqual([]);
+  });
+});
+
 describe('what does not belong together', () => {
   it('is told apart: another key, another server, a changed or a newer schema', async () => {
     const database = await makeTestDatabase();

@@ -73,6 +73,10 @@ export interface Store {
       releaseNumber?: number;
       limit?: number;
     }): Promise<RecordingSummary[]>;
+    /** All of them, newest first, so many at a time (1000): there may be a million. */
+    pages(size?: number): AsyncIterable<RecordingSummary[]>;
+    /** Ids that begin so, in order, at most `limit`. */
+    idsStartingWith(prefix: string, limit: number): Promise<string[]>;
     remove(id: string): Promise<void>;
   };
   interruptions: {

@@ -26,6 +26,7 @@ const table = tableOf<RecordingSummary>('recording', [
   'storedBytes',
 ]);
 
+const pageSize = 1000;
 const suffix = '.fixrec';
 const draftSuffix = '.draft';
 const removedSuffix = '.removed';
@@ -61,6 +62,28 @@ export function recordingsOn(options: RecordingsOptions): Store['recordings'] {
         text: `${text} LIMIT $${values.length + 1}`,
         values: [...values, limit ?? null],
       });
+    },
+    async *pages(size = pageSize) {
+      let [from, place] = ['9223372036854775807', '9223372036854775807'];
+      for (;;) {
+        const rows = await database.rows<RecordingSummary & { place: string }>(
+          `SELECT ${table.columns}, ordinal::text AS place FROM recording
+           WHERE ("from", ordinal) < ($1, $2) ORDER BY "from" DESC, ordinal DESC LIMIT $3`,
+          [from, place, size],
+        );
+        if (rows.length > 0) yield rows.map(({ place: _, ...summary }) => summary);
+        if (rows.length < size) return;
+        const last = rows.at(-1)!;
+        [from, place] = [String(last.from), last.place];
+      }
+    },
+    async idsStartingWith(prefix, limit) {
+      const rows = await database.rows<{ id: string }>(
+        `SELECT id FROM recording WHERE id COLLATE "C" >= $1 AND id COLLATE "C" < $2
+         ORDER BY id COLLATE "C" LIMIT $3`,
+        [prefix, `${prefix}\u{10ffff}`, limit],
+      );
+      return rows.map(({ id }) => id);
     },
     async remove(id) {
       const file = join(folder, fileNameOf(id));
