@@ -65,7 +65,12 @@ export async function noticed(parts: Parts, suspicion: Suspicion): Promise<void>
   const locate = locatorFor(parts, release);
   const filed = await detect({ suspicion, locate, store: parts.store });
   if (filed === null) return;
-  const { issue, occurrence, news } = filed;
+  const { issue, occurrence, news, unkept } = filed;
+  if (unkept !== null) {
+    const reason = `its recording could not be stored: ${unkept}`;
+    parts.logger.error('an issue has no recording', { app, issue: issue.id, reason });
+    if (news === 'new') await parts.store.issues.setStatus(issue.id, 'open', reason);
+  }
   if (news !== 'known') {
     parts.logger.info('issue', { app, issue: issue.id, news, release: releaseNumber });
     if (news === 'regressed') await parts.store.reproductions.forget(issue.id);

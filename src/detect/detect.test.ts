@@ -50,6 +50,16 @@ describe('detect', () => {
     expect(title.length).toBe(200);
   });
 
+  it('files what failed also when the disk is full, and says so', async () => {
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    const filed = await run(suspicion('r1'), {}, full);
+    expect(filed).toMatchObject({ news: 'new', occurrence: { recordingId: null } });
+    expect(filed!.unkept).toBe('the disk is full (ENOSPC)');
+    expect(recordings.size).toBe(0);
+    await expect(run(suspicion('r2'), {}, new Error('a bug'))).rejects.toThrow('a bug');
+    expect((await run(suspicion('r3')))!.unkept).toBeNull();
+  });
+
   it('counts every failure of a flood', async () => {
     await run({ ...suspicion('r1'), repeats: 41 });
     await run({ ...suspicion('r2'), recording: null, repeats: 7 });
@@ -73,8 +83,9 @@ describe('detect', () => {
   });
 });
 
-function run(from: Suspicion, limits: Partial<DetectLimits> = {}): Promise<Filed | null> {
-  return detect({ suspicion: from, locate, store: fakeStore(), limits });
+/** `error` is what keeping its recording throws. */
+function run(from: Suspicion, limits: Partial<DetectLimits> = {}, error: Error | null = null) {
+  return detect({ suspicion: from, locate, store: fakeStore(error), limits });
 }
 
 function line(text: string) {
@@ -99,10 +110,13 @@ function suspicion(id: string, more: Partial<Suspicion['symptoms']> = {}): Suspi
   };
 }
 
-function fakeStore() {
+function fakeStore(error: Error | null) {
   return {
     recordings: {
-      keep: async (recording: Recording) => void recordings.set(recording.id, recording),
+      async keep(recording: Recording) {
+        if (error !== null) throw error;
+        recordings.set(recording.id, recording);
+      },
       summary: async (id: string) => recordings.get(id) ?? null,
       remove: async (id: string) => void recordings.delete(id),
     },

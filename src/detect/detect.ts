@@ -14,6 +14,11 @@ export interface DetectOptions {
   limits?: Partial<DetectLimits>;
 }
 
+export interface Detected extends Filed {
+  /** Why its recording could not be stored; null when nothing hindered it. */
+  unkept: string | null;
+}
+
 export interface DetectLimits {
   /** Recordings kept of one issue; occurrences are counted without a bound. */
   recordingsPerIssueMax: number;
@@ -30,21 +35,33 @@ export const detectLimits: DetectLimits = {
  * Null when the symptoms add up to no failure. The recording is durable before the occurrence
  * that names it; a crash in between leaves a recording without an occurrence, never the reverse.
  */
-export async function detect(options: DetectOptions): Promise<Filed | null> {
+export async function detect(options: DetectOptions): Promise<Detected | null> {
   const { suspicion, locate, store } = options;
   const { app, releaseNumber, instanceId, recording, symptoms } = suspicion;
   const [failure] = await failuresOf({ ...symptoms, locate });
   if (failure === undefined) return null;
   const keeps = recording === null ? null : await room(options, failure, recording);
-  if (keeps !== null) await store.recordings.keep(recording!);
+  const unkept = keeps === null ? null : await keep(store, recording!);
   const filed = await store.issues.file({
     ...{ app, releaseNumber, instanceId, failure },
     title: titleOf(failure),
-    recordingId: keeps === null ? null : recording!.id,
+    recordingId: keeps === null || unkept !== null ? null : recording!.id,
     count: 1 + suspicion.repeats,
   });
-  if (keeps?.replaces != null) await store.recordings.remove(keeps.replaces);
-  return filed;
+  if (unkept === null && keeps?.replaces != null) await store.recordings.remove(keeps.replaces);
+  return { ...filed, unkept };
+}
+
+/** Why it could not be kept; null when it is. A full disk must not hide that something fails. */
+async function keep(store: DetectOptions['store'], recording: Recording): Promise<string | null> {
+  try {
+    await store.recordings.keep(recording);
+    return null;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+    return `the disk is full (${code})`;
+  }
 }
 
 /** Whether there is room for one more recording of the issue, and which one gives way for it. */

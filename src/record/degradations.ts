@@ -18,6 +18,7 @@ const reasons = {
   redacted: 'bytes were overwritten because they could not be redacted in place',
   'kernel-tls': 'the kernel encrypts a connection for the app (kTLS)',
   'program-32-bit': 'a process runs a 32-bit program, whose calls are not understood',
+  'not-stored': 'samples could not be stored: see the log of the server',
   'unseen-bytes': 'the kernel counted bytes that nobody saw pass',
 } satisfies Record<GapReason, string> & Record<string, string>;
 

@@ -244,7 +244,18 @@ class FlightRecorder implements Recorder {
         await this.#handOn(suspicion);
       }
       this.#handingAt = Number.POSITIVE_INFINITY;
+      await this.#sample(recorded, at, all);
+    }
+  }
+
+  /** A sample that cannot be stored (a full disk) must not keep the failures of others waiting. */
+  async #sample(recorded: Recorded, at: Instant, all: boolean): Promise<void> {
+    try {
       await recorded.sample(at, all);
+    } catch (error) {
+      const { app, id } = recorded.instance;
+      recorded.flight.degradations.note('not-stored', at);
+      this.#options.logger.error('a sample could not be stored', { app, instanceId: id, error });
     }
   }
 

@@ -1,6 +1,7 @@
 /** What a store is for: servers are killed, files are torn, two of them start; nothing is lost. */
 import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmod,
@@ -279,6 +280,42 @@ describe('files of recordings', () => {
     const again = await open();
     expect(await again.recordings.summary('rec-1')).toEqual(summary);
     expect(await again.recordings.list({ kind: 'sample' })).toEqual([]);
+  });
+});
+
+describe('a full disk', () => {
+  it('refuses a recording, leaves nothing of it, and takes the next one when there is room', async () => {
+    const store = await open();
+    const folder = join(dataDir, 'recordings');
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder]);
+    try {
+      const large = (id: string): Recording => {
+        const text = randomBytes(60_000).toString('base64');
+        return { ...recording, id, log: [{ at: 1, stream: 'stdout', text }] };
+      };
+      const kept: string[] = [];
+      for (;;) {
+        const id = `full-${kept.length}`;
+        const error = await store.recordings.keep(large(id)).then(
+          () => null,
+          (caught) => caught,
+        );
+        if (error !== null) {
+          expect(error).toMatchObject({ code: 'ENOSPC' });
+          expect(await store.recordings.summary(id)).toBeNull();
+          break;
+        }
+        kept.push(id);
+      }
+      expect(kept.length).toBeGreaterThan(0);
+      expect((await readdir(folder)).sort()).toEqual(kept.map((id) => `${id}.fixrec`).sort());
+      for (const id of kept) expect((await store.recordings.load(id))?.id).toBe(id);
+      await store.recordings.remove(kept[0]!);
+      await store.recordings.keep(large('after'));
+      expect((await store.recordings.load('after'))?.id).toBe('after');
+    } finally {
+      execFileSync('umount', [folder]);
+    }
   });
 });
 

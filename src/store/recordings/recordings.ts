@@ -148,14 +148,20 @@ function fileNameOf(id: string): string {
 
 async function writeDurably(folder: string, name: string, bytes: Buffer): Promise<void> {
   const draft = join(folder, `${name}.${process.pid}${draftSuffix}`);
-  const file = await open(draft, 'w', 0o600);
   try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(draft, 'w', 0o600);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, join(folder, name));
+  } catch (error) {
+    // On a full disk half of it is there, and takes the room that others need.
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw error;
   }
-  await rename(draft, join(folder, name));
   const directory = await open(folder);
   try {
     await directory.sync();
