@@ -153,14 +153,11 @@ function changesIn(action: string, values: string[]): Record<string, string | nu
 function recordedText({ degradations, serving }: App): string {
   if (serving === null) return 'Nothing of it runs, so nothing is recorded.';
   if (degradations.length === 0) return 'All of its traffic is recorded.';
-  const rows = degradations.map(({ kind, reason, since, count, bytes }) => [
-    kind,
-    `${count} x`,
-    bytes === 0 ? '' : size(bytes),
-    `since ${isoOf(since)}`,
-    reason,
-  ]);
-  return table(['NOT RECORDED', '', '', '', ''], rows);
+  const lines = degradations.flatMap(({ kind, reason, since, count, bytes }) => {
+    const much = bytes === 0 ? '' : `, ${size(bytes)}`;
+    return [`  ${reason}`, `    ${kind}: ${count} x${much}, since ${isoOf(since)}`];
+  });
+  return ['Not recorded:', ...lines].join('\n');
 }
 
 function appsPage({ apps }: { apps: App[] }): string {
