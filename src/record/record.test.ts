@@ -10,8 +10,9 @@ import { failuresOf } from '../symptoms/failures.ts';
 import type { Suspicion } from '../symptoms/symptoms.ts';
 import { answer, FakeClock, FakeConnection, FakeDatagrams, get } from './fake-traffic.ts';
 import { record } from './record.ts';
+import { Repeats } from './repeats.ts';
 import { FakeSensor } from './sensor/fake-sensor.ts';
-import type { Recorder, RecordLimits } from './types.ts';
+import { type Recorder, type RecordLimits, recordLimits } from './types.ts';
 
 const limits: Partial<RecordLimits> = { graceMs: 20, traceWaitMs: 60, answerWaitMs: 200 };
 const instance = { id: 'i1', app: 'shop', releaseNumber: 3, netns: 4711, port: 3000 };
@@ -232,6 +233,27 @@ describe('a failing request', () => {
     const recordings = suspicions.filter(({ recording }) => recording !== null);
     expect(recordings.length).toBeGreaterThan(0);
     expect(recordings.length).toBeLessThan(20);
+  });
+});
+
+describe('failures that are only counted', () => {
+  it('wait from the first of them until they are handed on', () => {
+    const repeats = new Repeats({ ...recordLimits, failuresBurst: 1, failuresPerSecond: 1 });
+    const symptoms = { at: 10, status: 500, route: null, log: [], exit: null };
+    expect(repeats.admit('500 GET /', 10)).toBe(true);
+    expect(repeats.handled('500 GET /', symptoms)).toBe(0);
+    expect(repeats.pendingSince).toBe(Number.POSITIVE_INFINITY);
+    for (const at of [20, 30, 40]) {
+      expect(repeats.admit('500 GET /', at)).toBe(false);
+      repeats.count('500 GET /', at);
+    }
+    expect(repeats.pendingSince).toBe(20);
+    expect(repeats.take(50, true)).toMatchObject([{ count: 3, symptoms: { at: 40 } }]);
+    expect(repeats.pendingSince).toBe(Number.POSITIVE_INFINITY);
+    repeats.count('500 GET /', 60);
+    expect(repeats.pendingSince).toBe(60);
+    expect(repeats.handled('500 GET /', symptoms)).toBe(1);
+    expect(repeats.pendingSince).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

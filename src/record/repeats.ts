@@ -10,6 +10,8 @@ interface Look {
   budget: Budget;
   /** Counted since the last suspicion of this look. */
   count: number;
+  /** When the first and the last of them failed. */
+  firstAt: Instant;
   lastAt: Instant;
   /** Symptoms of the last one that was looked into. */
   symptoms: Symptoms | null;
@@ -41,6 +43,15 @@ export class Repeats {
     return false;
   }
 
+  /** When the first failed that was counted and not handed on; infinite when there is none. */
+  get pendingSince(): Instant {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { count, symptoms, firstAt } of this.#looks.values()) {
+      if (count > 0 && symptoms !== null) first = Math.min(first, firstAt);
+    }
+    return first;
+  }
+
   /** Whether this one is looked into. */
   admit(name: string, at: Instant): boolean {
     return this.#look(name).budget.take(at) && this.#all.take(at);
@@ -49,6 +60,7 @@ export class Repeats {
   /** Counts one that is not; `traced`: its trace on the log will be absorbed. */
   count(name: string, at: Instant, traced = true): void {
     const look = this.#look(name);
+    if (look.count === 0) look.firstAt = at;
     look.count++;
     look.lastAt = at;
     if (!traced) return;
@@ -91,7 +103,7 @@ export class Repeats {
     if (known !== undefined) return known;
     const { failuresBurst: burst, failuresPerSecond: perSecond } = this.#limits;
     const budget = new Budget({ burst, perSecond });
-    const made = { budget, count: 0, lastAt: 0, symptoms: null };
+    const made = { budget, count: 0, firstAt: 0, lastAt: 0, symptoms: null };
     this.#looks.set(key, made);
     return made;
   }

@@ -50,6 +50,7 @@ export class Suspects {
       ...signs,
       this.#exit?.exit.at ?? Number.POSITIVE_INFINITY,
       this.#source.log.hintedAt,
+      this.#repeats.pendingSince,
     );
   }
 
